@@ -1,0 +1,1 @@
+//! Who may do what: the permission table, callers, and the proof that a check was made.

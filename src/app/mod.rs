@@ -1,0 +1,1 @@
+//! What the product does: one file per noun, one function per use case. The only writer.

@@ -1,0 +1,1 @@
+//! Metadata: typed tables over an ordered key-value engine.

@@ -1,0 +1,1 @@
+//! JSON text as the client writes it: bare `NaN`, `Infinity` and `-Infinity` are values.

@@ -1,0 +1,1 @@
+//! Metric points: tail chunks, sealed Parquet segments, sampling.

@@ -1,0 +1,1 @@
+//! Background work: the queue, one file per job.

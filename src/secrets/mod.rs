@@ -1,0 +1,1 @@
+//! Keys derived from the master key, and hashing of secrets at rest.

@@ -1,0 +1,1 @@
+//! Listener, TLS, time-outs, health, shutdown.

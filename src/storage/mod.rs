@@ -1,0 +1,1 @@
+//! Where bytes live: object stores, object keys, signed URLs, streaming.
