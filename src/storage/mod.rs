@@ -1,1 +1,17 @@
 //! Where bytes live: object stores, object keys, signed URLs, streaming.
+//! Who may read or write them is decided in `app`; nothing here checks permissions.
+
+pub mod download;
+pub mod layout;
+pub mod range;
+mod router;
+pub mod sign;
+mod store;
+pub mod upload;
+
+#[cfg(test)]
+mod broken_store;
+
+pub use layout::ObjectKey;
+pub use router::Stores;
+pub use store::{Store, StoreError};

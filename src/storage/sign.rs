@@ -1,0 +1,259 @@
+//! Our own signed URLs. The client sends no credentials with uploads and downloads, so the token in the URL is the
+//! authority: it says what may be done, to which object, until when, and nobody without the key can make one.
+//!
+//! A token is 36 bytes in 48 base64url characters: key id (1), kind of grant (1), id (8), end in Unix seconds (8),
+//! truncated HMAC-SHA-256 over all of that (18). The length leaves no spare bits, so each grant has one spelling.
+
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{FileId, ObjectId, SegmentId};
+use crate::secrets::{MasterKey, Purpose};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+const CLAIM_BYTES: usize = 18;
+const MAC_BYTES: usize = 18;
+const TOKEN_BYTES: usize = CLAIM_BYTES + MAC_BYTES;
+const TOKEN_CHARS: usize = TOKEN_BYTES / 3 * 4;
+
+const MICROS_PER_SEC: i64 = 1_000_000;
+
+/// What the bearer of a token may do. The variant binds the method, the kind of object and the purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Grant {
+    /// `PUT` new contents of a run file.
+    PutFile(FileId),
+    /// `GET` the bytes of one upload.
+    GetObject(ObjectId),
+    /// `GET` a sealed stretch of history.
+    GetSegment(SegmentId),
+}
+
+impl Grant {
+    /// The numbers are in tokens that clients hold: never reuse one.
+    fn encode(self) -> (u8, u64) {
+        match self {
+            Self::PutFile(id) => (1, id.0),
+            Self::GetObject(id) => (2, id.0),
+            Self::GetSegment(id) => (3, id.0),
+        }
+    }
+
+    fn decode(kind: u8, id: u64) -> Option<Self> {
+        match kind {
+            1 => Some(Self::PutFile(FileId(id))),
+            2 => Some(Self::GetObject(ObjectId(id))),
+            3 => Some(Self::GetSegment(SegmentId(id))),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    #[error("the URL is incomplete or misspelt")]
+    Malformed,
+    #[error("the URL was not made by this server")]
+    Forged,
+    #[error("the URL has expired")]
+    Expired,
+}
+
+/// Signs with the current key, and takes the previous one as well while a key is being replaced. Cheap to clone.
+#[derive(Clone)]
+pub struct Signer {
+    current: SigningKey,
+    previous: Option<SigningKey>,
+}
+
+#[derive(Clone)]
+struct SigningKey {
+    /// Tells keys apart without naming them; two keys may share one, so it decides nothing alone.
+    id: u8,
+    mac: Hmac<Sha256>,
+}
+
+impl Signer {
+    pub fn new(current: &MasterKey, previous: Option<&MasterKey>) -> Self {
+        Self { current: SigningKey::of(current), previous: previous.map(SigningKey::of) }
+    }
+
+    /// A token of 48 characters of `[A-Za-z0-9_-]`, good until the second in which it expires begins.
+    pub fn sign(&self, grant: Grant, expires: Timestamp) -> String {
+        let (kind, id) = grant.encode();
+        let mut token = [0; TOKEN_BYTES];
+        token[0] = self.current.id;
+        token[1] = kind;
+        token[2..10].copy_from_slice(&id.to_be_bytes());
+        token[10..18].copy_from_slice(&expires.0.div_euclid(MICROS_PER_SEC).to_be_bytes());
+        let (claim, mac) = token.split_at_mut(CLAIM_BYTES);
+        mac.copy_from_slice(&self.current.mac_of(claim));
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// What the token allows now. Nothing in it is believed before its signature was checked.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Grant, SignError> {
+        let token = decode(token).ok_or(SignError::Malformed)?;
+        let (claim, mac) = token.split_at(CLAIM_BYTES);
+        if !self.keys().any(|key| key.id == claim[0] && bool::from(key.mac_of(claim).ct_eq(mac))) {
+            return Err(SignError::Forged);
+        }
+        let expires_secs = i64::from_be_bytes(eight(&claim[10..18]));
+        if now.0.div_euclid(MICROS_PER_SEC) >= expires_secs {
+            return Err(SignError::Expired);
+        }
+        Grant::decode(claim[1], u64::from_be_bytes(eight(&claim[2..10]))).ok_or(SignError::Malformed)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
+impl SigningKey {
+    fn of(master: &MasterKey) -> Self {
+        let mac = master.derive(Purpose::SignedUrl).mac();
+        let id = mac.clone().chain_update(b"key id").finalize().into_bytes()[0];
+        Self { id, mac }
+    }
+
+    fn mac_of(&self, claim: &[u8]) -> [u8; MAC_BYTES] {
+        let full = self.mac.clone().chain_update(b"grant").chain_update(claim).finalize().into_bytes();
+        let mut truncated = [0; MAC_BYTES];
+        truncated.copy_from_slice(&full[..MAC_BYTES]);
+        truncated
+    }
+}
+
+fn decode(token: &str) -> Option<[u8; TOKEN_BYTES]> {
+    if token.len() != TOKEN_CHARS {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()
+}
+
+fn eight(bytes: &[u8]) -> [u8; 8] {
+    bytes.try_into().expect("the caller cut out eight bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp(secs * MICROS_PER_SEC)
+    }
+
+    fn master(byte: &str) -> MasterKey {
+        MasterKey::from_text(&byte.repeat(32)).unwrap()
+    }
+
+    fn signer() -> Signer {
+        Signer::new(&master("01"), None)
+    }
+
+    fn grants() -> impl Strategy<Value = Grant> {
+        prop_oneof![
+            any::<u64>().prop_map(|id| Grant::PutFile(FileId(id))),
+            any::<u64>().prop_map(|id| Grant::GetObject(ObjectId(id))),
+            any::<u64>().prop_map(|id| Grant::GetSegment(SegmentId(id))),
+        ]
+    }
+
+    #[test]
+    fn a_token_works_until_it_expires() {
+        let token = signer().sign(Grant::GetObject(ObjectId(5)), at(1000));
+
+        assert_eq!(signer().verify(&token, at(0)), Ok(Grant::GetObject(ObjectId(5))));
+        assert_eq!(signer().verify(&token, Timestamp(999_999_999)), Ok(Grant::GetObject(ObjectId(5))));
+        assert_eq!(signer().verify(&token, at(1000)), Err(SignError::Expired));
+        assert_eq!(signer().verify(&token, at(5000)), Err(SignError::Expired));
+    }
+
+    #[test]
+    fn what_is_no_token_is_malformed() {
+        let token = signer().sign(Grant::PutFile(FileId(1)), at(10));
+        let longer = format!("{token}A");
+        let padded = format!("{}=", &token[..47]);
+        let slashed = format!("{}/", &token[..47]);
+
+        for text in ["", "x", &token[1..], &longer, &padded, &slashed, &"é".repeat(24)] {
+            assert_eq!(signer().verify(text, at(0)), Err(SignError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn after_a_change_of_keys_the_previous_one_still_verifies_and_older_ones_do_not() {
+        let grant = Grant::GetSegment(SegmentId(9));
+        let old = signer().sign(grant, at(10));
+        let changed = Signer::new(&master("02"), Some(&master("01")));
+        let changed_again = Signer::new(&master("03"), Some(&master("02")));
+        let new = changed.sign(grant, at(10));
+
+        assert_eq!(changed.verify(&old, at(0)), Ok(grant));
+        assert_eq!(changed.verify(&new, at(0)), Ok(grant));
+        assert_eq!(changed_again.verify(&new, at(0)), Ok(grant));
+        assert_eq!(changed_again.verify(&old, at(0)), Err(SignError::Forged));
+        assert_eq!(signer().verify(&new, at(0)), Err(SignError::Forged));
+    }
+
+    #[test]
+    fn keys_that_share_an_id_are_both_tried() {
+        let (first, mut second) = (SigningKey::of(&master("01")), SigningKey::of(&master("02")));
+        second.id = first.id;
+        let old = Signer { current: second.clone(), previous: None }.sign(Grant::PutFile(FileId(1)), at(10));
+
+        let both = Signer { current: first, previous: Some(second) };
+
+        assert_eq!(both.verify(&old, at(0)), Ok(Grant::PutFile(FileId(1))));
+    }
+
+    #[test]
+    fn an_expired_forgery_is_a_forgery() {
+        let token = Signer::new(&master("07"), None).sign(Grant::PutFile(FileId(1)), at(10));
+
+        assert_eq!(signer().verify(&token, at(20)), Err(SignError::Forged));
+    }
+
+    proptest! {
+        #[test]
+        fn every_grant_comes_back_and_its_token_is_plain(grant in grants(), secs in 1..4_000_000_000_i64) {
+            let token = signer().sign(grant, at(secs));
+
+            prop_assert_eq!(token.len(), TOKEN_CHARS);
+            prop_assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'));
+            prop_assert_eq!(signer().verify(&token, at(secs - 1)), Ok(grant));
+        }
+
+        #[test]
+        fn any_flipped_bit_is_rejected(grant in grants(), secs in 1..4_000_000_000_i64) {
+            let token = URL_SAFE_NO_PAD.decode(signer().sign(grant, at(secs))).unwrap();
+
+            for bit in 0..TOKEN_BYTES * 8 {
+                let mut flipped = token.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                let verdict = signer().verify(&URL_SAFE_NO_PAD.encode(flipped), at(0));
+                prop_assert_eq!(verdict, Err(SignError::Forged));
+            }
+        }
+
+        #[test]
+        fn any_changed_character_is_rejected(grant in grants(), place in 0..TOKEN_CHARS, to in "[A-Za-z0-9_-]") {
+            let token = signer().sign(grant, at(10));
+            let mut changed = token.clone();
+            changed.replace_range(place..=place, &to);
+
+            let verdict = signer().verify(&changed, at(0));
+
+            prop_assert_eq!(verdict, if changed == token { Ok(grant) } else { Err(SignError::Forged) });
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "\\PC{0,80}") {
+            prop_assert!(signer().verify(&text, at(0)).is_err());
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! One object store, local directory or bucket, behind the few calls we make. Each call has a time limit, and each
+//! error is one of four things that a caller can act on.
+
+use super::layout::ObjectKey;
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Publishing waits until the disk has taken everything the kernel still holds of a large object.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(600);
+/// Blocks of one upload that may be on their way to the store at once.
+const WRITES_IN_FLIGHT: usize = 2;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("the object does not exist")]
+    NotFound,
+    #[error("the object exists already")]
+    AlreadyExists,
+    #[error("the store has no space left")]
+    Full,
+    /// The text is for the log, not for clients: it may name paths.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// An object store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<dyn ObjectStore>,
+    local_root: Option<Arc<Path>>,
+    call_timeout: Duration,
+}
+
+impl Store {
+    /// A local directory, made if it is missing. Blocks: call it at start.
+    pub fn local(directory: &Path) -> Result<Self, StoreError> {
+        create_synced(directory).map_err(|error| from_io(&error))?;
+        let inner = LocalFileSystem::new_with_prefix(directory)?.with_fsync(true);
+        Ok(Self { local_root: Some(directory.into()), ..Self::new(Arc::new(inner)) })
+    }
+
+    /// Any other store.
+    pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT }
+    }
+
+    /// Stores an object that must not exist yet. After `Ok` it is on disk; after an error it may still
+    /// appear if the error was a time-out, so use a new key to try again.
+    pub async fn put_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        let options = PutOptions::from(PutMode::Create);
+        let put = self.limited(self.inner.put_opts(&key.path(), bytes.into(), options)).await;
+        if matches!(put, Err(StoreError::Full | StoreError::Unavailable(_))) {
+            self.discard_unfinished(key).await;
+        }
+        put.map(drop)
+    }
+
+    /// The whole object, in memory: for objects whose size we decided ourselves.
+    pub async fn get(&self, key: &ObjectKey) -> Result<Bytes, StoreError> {
+        let path = key.path();
+        self.limited(async { self.inner.get(&path).await?.bytes().await }).await
+    }
+
+    /// A range that lies within the object.
+    pub async fn read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let wanted = range.end - range.start;
+        let bytes = self.limited(self.inner.get_range(&key.path(), range)).await?;
+        if bytes.len() as u64 != wanted {
+            return Err(StoreError::Unavailable(format!("{key} ended early: {} of {wanted} bytes", bytes.len())));
+        }
+        Ok(bytes)
+    }
+
+    /// Removes the object. One that is not there is as good as removed.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        match self.limited(self.inner.delete(&key.path())).await {
+            Err(StoreError::NotFound) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Opens the object with whatever the store answers to a read from the start.
+    pub(super) async fn open(&self, key: &ObjectKey) -> Result<object_store::GetResult, StoreError> {
+        self.limited(self.inner.get(&key.path())).await
+    }
+
+    pub(super) async fn open_range(
+        &self,
+        key: &ObjectKey,
+        range: Range<u64>,
+    ) -> Result<object_store::GetResult, StoreError> {
+        let options = object_store::GetOptions::new().with_range(Some(range));
+        self.limited(self.inner.get_opts(&key.path(), options)).await
+    }
+
+    /// Begins an object of any size. Nothing shows under the key before [`Writer::finish`].
+    pub(super) async fn begin(&self, key: &ObjectKey) -> Result<Writer, StoreError> {
+        let (inner, path, limit) = (Arc::clone(&self.inner), key.path(), self.call_timeout);
+        // A local directory makes files and directories right where it is called, which would block the runtime.
+        // The limit is inside: a store that stays silent must not keep a thread of the pool for ever.
+        let runtime = tokio::runtime::Handle::current();
+        let begin = move || runtime.block_on(async { limited_to(limit, inner.put_multipart(&path)).await });
+        let upload = self.on_blocking_pool(begin).await?;
+        Ok(Writer { store: self.clone(), key: key.clone(), upload, writes: JoinSet::new() })
+    }
+
+    /// Runs blocking work within the time limit of a call. The work itself goes on after the limit.
+    pub(super) async fn on_blocking_pool<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.call_timeout, tokio::task::spawn_blocking(work)).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(panicked)) => Err(StoreError::Unavailable(panicked.to_string())),
+            Err(_) => Err(timed_out(self.call_timeout)),
+        }
+    }
+
+    pub(super) async fn limited<T>(
+        &self,
+        call: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StoreError> {
+        limited_to(self.call_timeout, call).await
+    }
+
+    /// Removes the parts of uploads that a crash cut off. Nothing may be uploading meanwhile.
+    pub(super) async fn remove_unfinished(&self) -> Result<u64, StoreError> {
+        let Some(root) = self.local_root.clone() else {
+            return Ok(0); // a bucket drops unfinished uploads by its own life-cycle rule
+        };
+        match tokio::task::spawn_blocking(move || remove_parts_below(&root)).await {
+            Ok(done) => done.map_err(|error| from_io(&error)),
+            Err(panicked) => Err(StoreError::Unavailable(panicked.to_string())),
+        }
+    }
+
+    /// Removes the parts of one failed upload. The error that made it fail is the one worth reporting, not ours.
+    async fn discard_unfinished(&self, key: &ObjectKey) {
+        let Some(root) = &self.local_root else { return };
+        let target = root.join(key.as_str());
+        let _ = self.on_blocking_pool(move || remove_parts_of(&target).map_err(|error| from_io(&error))).await;
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        Self { call_timeout, ..self }
+    }
+}
+
+/// An object that is being written. Dropping it leaves nothing in a local store.
+pub(super) struct Writer {
+    store: Store,
+    key: ObjectKey,
+    upload: Box<dyn MultipartUpload>,
+    writes: JoinSet<Result<(), StoreError>>,
+}
+
+impl Writer {
+    /// Hands over the next block; waits only while too many are on their way. An error may be that of an earlier block.
+    pub(super) async fn write(&mut self, block: Bytes) -> Result<(), StoreError> {
+        while self.writes.len() >= WRITES_IN_FLIGHT {
+            self.wait_for_one().await?;
+        }
+        let part = self.upload.put_part(PutPayload::from(block));
+        self.writes.spawn(limited_to(self.store.call_timeout, part));
+        Ok(())
+    }
+
+    /// Waits for all blocks and publishes the object: after `Ok` it is visible and on disk.
+    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+        while !self.writes.is_empty() {
+            self.wait_for_one().await?;
+        }
+        limited_to(FINISH_TIMEOUT, self.upload.complete()).await.map(drop)
+    }
+
+    /// Gives up, and removes what was written.
+    pub(super) async fn abort(mut self) {
+        self.writes.shutdown().await;
+        // It refuses once `finish` was tried, which leaves the parts to us; either way they get removed.
+        let _ = self.store.limited(self.upload.abort()).await;
+        self.store.discard_unfinished(&self.key).await;
+    }
+
+    async fn wait_for_one(&mut self) -> Result<(), StoreError> {
+        match self.writes.join_next().await {
+            Some(Ok(written)) => written,
+            Some(Err(panicked)) => Err(StoreError::Unavailable(panicked.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        match &error {
+            object_store::Error::NotFound { .. } => Self::NotFound,
+            object_store::Error::AlreadyExists { .. } => Self::AlreadyExists,
+            other if is_full(other) => Self::Full,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+pub(super) fn from_io(error: &io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::NotFound => StoreError::NotFound,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// Whether some cause of the error is a disk or a quota without space.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+}
+
+async fn limited_to<T>(limit: Duration, call: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(timed_out(limit)),
+    }
+}
+
+fn timed_out(limit: Duration) -> StoreError {
+    StoreError::Unavailable(format!("no answer within {limit:?}"))
+}
+
+/// Makes a directory whose name survives a power cut.
+fn create_synced(directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let parent = std::fs::canonicalize(directory)?.parent().map(Path::to_owned);
+    parent.map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// The local store writes an object as `name#1`, `name#2` … and then gives it its name.
+fn is_part_name(name: &str) -> bool {
+    let part = name.rsplit_once('#').map(|(_, part)| part);
+    part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn remove_parts_below(root: &Path) -> io::Result<u64> {
+    let mut removed = 0;
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                directories.push(entry.path());
+            } else if entry.file_name().to_str().is_some_and(is_part_name) {
+                std::fs::remove_file(entry.path())?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_parts_of(target: &Path) -> io::Result<()> {
+    for number in 1.. {
+        let mut part = target.as_os_str().to_owned();
+        part.push(format!("#{number}"));
+        match std::fs::remove_file(PathBuf::from(part)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            removed => removed?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ObjectId;
+    use crate::storage::broken_store::{Broken, Fault};
+    use tempfile::{TempDir, tempdir};
+
+    fn key(number: u64) -> ObjectKey {
+        ObjectKey::run_file(ObjectId(number))
+    }
+
+    fn local() -> (TempDir, Store) {
+        let dir = tempdir().unwrap();
+        let store = Store::local(&dir.path().join("objects")).unwrap();
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn what_was_put_is_read_back_whole_and_in_part() {
+        let (_dir, store) = local();
+
+        store.put_new(&key(1), Bytes::from_static(b"0123456789")).await.unwrap();
+        store.put_new(&key(2), Bytes::new()).await.unwrap();
+
+        assert_eq!(store.get(&key(1)).await.unwrap(), "0123456789");
+        assert_eq!(store.read_range(&key(1), 2..5).await.unwrap(), "234");
+        assert_eq!(store.read_range(&key(1), 9..10).await.unwrap(), "9");
+        assert_eq!(store.read_range(&key(1), 3..3).await.unwrap(), "");
+        assert_eq!(store.get(&key(2)).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_range_beyond_the_end_is_an_error_and_not_fewer_bytes() {
+        let (_dir, store) = local();
+        store.put_new(&key(1), Bytes::from_static(b"0123456789")).await.unwrap();
+
+        assert!(matches!(store.read_range(&key(1), 5..11).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.read_range(&key(1), 50..60).await, Err(StoreError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn an_object_is_never_overwritten() {
+        let (_dir, store) = local();
+        store.put_new(&key(1), Bytes::from_static(b"first")).await.unwrap();
+
+        let second = store.put_new(&key(1), Bytes::from_static(b"second")).await;
+
+        assert_eq!(second, Err(StoreError::AlreadyExists));
+        assert_eq!(store.get(&key(1)).await.unwrap(), "first");
+    }
+
+    #[tokio::test]
+    async fn deleting_twice_is_deleting_once() {
+        let (_dir, store) = local();
+        store.put_new(&key(1), Bytes::from_static(b"x")).await.unwrap();
+
+        assert_eq!(store.delete(&key(1)).await, Ok(()));
+        assert_eq!(store.delete(&key(1)).await, Ok(()));
+
+        assert_eq!(store.get(&key(1)).await, Err(StoreError::NotFound));
+        assert_eq!(store.read_range(&key(1), 0..1).await, Err(StoreError::NotFound));
+    }
+
+    #[tokio::test]
+    async fn a_directory_opened_again_has_its_objects() {
+        let (dir, store) = local();
+        store.put_new(&key(1), Bytes::from_static(b"x")).await.unwrap();
+        drop(store);
+
+        let again = Store::local(&dir.path().join("objects")).unwrap();
+
+        assert_eq!(again.get(&key(1)).await.unwrap(), "x");
+    }
+
+    #[tokio::test]
+    async fn only_the_parts_that_a_crash_left_are_removed() {
+        let (dir, store) = local();
+        store.put_new(&key(1), Bytes::from_static(b"x")).await.unwrap();
+        let directory = dir.path().join("objects").join(key(1).as_str()).parent().unwrap().to_owned();
+        std::fs::write(directory.join("0000000000000001#1"), "left").unwrap();
+        std::fs::write(directory.join("0000000000000002#17"), "left").unwrap();
+        std::fs::write(directory.join("somebody#s notes"), "kept").unwrap();
+
+        assert_eq!(store.remove_unfinished().await, Ok(2));
+        assert_eq!(store.remove_unfinished().await, Ok(0));
+
+        assert_eq!(store.get(&key(1)).await.unwrap(), "x");
+        assert_eq!(std::fs::read_dir(directory).unwrap().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_and_an_exhausted_quota_are_full_and_other_trouble_is_unavailable() {
+        let put = async |fault| Store::new(Arc::new(Broken::new(fault))).put_new(&key(1), Bytes::new()).await;
+
+        assert_eq!(put(Fault::NoSpace).await, Err(StoreError::Full));
+        assert_eq!(put(Fault::NoQuota).await, Err(StoreError::Full));
+        assert!(matches!(put(Fault::Disk).await, Err(StoreError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_is_unavailable() {
+        let store = Store::new(Arc::new(Broken::new(Fault::Silence))).with_call_timeout(Duration::from_millis(1));
+
+        assert!(matches!(store.put_new(&key(1), Bytes::new()).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.get(&key(1)).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.delete(&key(1)).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.read_range(&key(1), 0..1).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.begin(&key(1)).await.map(drop), Err(StoreError::Unavailable(_))));
+    }
+}
