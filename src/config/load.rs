@@ -108,8 +108,8 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
 }
 
 fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &mut Problems) -> Option<T> {
-    // `get` would name the section only; taking it out first keeps the key in the message.
-    let table = built.get::<Value>(name);
+    // `get` would name the section only; taking the table out first keeps key and source in the message.
+    let table = built.cache.clone().into_table().map(|mut root| root.remove(name).unwrap_or_default());
     match table.and_then(Value::try_deserialize) {
         Ok(section) => Some(section),
         // A wrong value could be a secret in the wrong place: name the place, not the value.
