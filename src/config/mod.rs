@@ -7,13 +7,13 @@ pub mod certificate;
 mod data;
 mod database;
 mod history;
+mod limits;
 mod load;
 mod log;
 mod runs;
 mod secret;
 mod secrets;
 mod server;
-mod size_limits;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -22,13 +22,13 @@ mod transfer;
 pub use data::Data;
 pub use database::Database;
 pub use history::History;
+pub use limits::Limits;
 pub use load::{Overrides, load};
 pub use log::{Log, LogFormat};
 pub use runs::Runs;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use server::Server;
-pub use size_limits::Limits;
 pub use transfer::Transfer;
 
 /// All settings, one field per section of the file.
