@@ -1,1 +1,4 @@
 //! Adapters: HTTP, GraphQL and REST on the outside, calls to `app` on the inside.
+
+/// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.
+pub mod http;
