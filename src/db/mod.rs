@@ -1,1 +1,127 @@
 //! Metadata: typed tables over an ordered key-value engine.
+//! Queries are short synchronous closures; all waiting writes share one durable commit.
+
+pub mod engine;
+/// Keys as bytes that sort like their values.
+pub mod key;
+/// Values as MessagePack with a version byte.
+pub mod record;
+/// Every table and index.
+pub mod schema;
+/// Typed tables and the indexes they keep.
+pub mod table;
+/// Transactions: what a closure reads and writes through.
+pub mod tx;
+mod writer;
+
+use crate::domain::clock::Clock;
+use engine::{Engine, EngineError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tx::{ReadTx, WriteTx};
+use writer::Writer;
+
+/// Why the database did not do what it was asked. Nothing of the closure's work remains.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DbError {
+    #[error("too many changes are waiting to be written; try again shortly")]
+    Busy,
+    #[error("the disk of the data directory is full; free some space and try again")]
+    Full,
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    #[error("the read took longer than {0:?}; ask for less at a time")]
+    TooLong(Duration),
+    #[error("a stored record cannot be read: {0}")]
+    Damaged(String),
+}
+
+impl From<EngineError> for DbError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Full => Self::Full,
+            EngineError::Conflict => Self::Busy,
+            EngineError::Failed(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+/// Bounds that keep memory and file growth in check.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Closures waiting for the writer; more are refused with [`DbError::Busy`].
+    pub queued_writes: usize,
+    /// Read transactions open at the same time; more wait.
+    pub open_reads: usize,
+    /// A read transaction older than this fails: while it lives, the file cannot reuse space.
+    pub read_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queued_writes: 4096, open_reads: 8, read_age: Duration::from_secs(10) }
+    }
+}
+
+/// The handle that everybody shares. Dropping the last clone stops the writer thread.
+#[derive(Clone)]
+pub struct Db {
+    engine: Arc<dyn Engine>,
+    writer: Arc<Writer>,
+    reads: Arc<Semaphore>,
+    read_age: Duration,
+    commits: Arc<AtomicU64>,
+}
+
+impl Db {
+    pub fn new(engine: Arc<dyn Engine>, clock: Clock, limits: &Limits) -> std::io::Result<Self> {
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer::start(engine.clone(), clock, limits.queued_writes, commits.clone())?;
+        Ok(Self {
+            engine,
+            writer: Arc::new(writer),
+            reads: Arc::new(Semaphore::new(limits.open_reads)),
+            read_age: limits.read_age,
+            commits,
+        })
+    }
+
+    /// How many commits this process has made: what a cache compares, instead of a clock.
+    pub fn sequence(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
+    }
+
+    /// Runs `query` on a consistent snapshot, on the blocking pool.
+    pub async fn read<R, E>(&self, query: impl FnOnce(&ReadTx) -> Result<R, E> + Send + 'static) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let closed = || DbError::Unavailable("the server is shutting down".into());
+        let permit = self.reads.clone().acquire_owned().await.map_err(|_| closed())?;
+        let (engine, read_age) = (self.engine.clone(), self.read_age);
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let reader = engine.read().map_err(DbError::from)?;
+            query(&ReadTx::new(reader, read_age))
+        });
+        work.await.map_err(|_| DbError::Unavailable("a read was given up".into()))?
+    }
+
+    /// Runs `change` on the writer thread and returns when its commit is on disk.
+    /// `Err` undoes everything; the closure may run more than once.
+    pub async fn write<R, E>(
+        &self,
+        mut change: impl FnMut(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (answer, outcome) = tokio::sync::oneshot::channel();
+        self.writer.enqueue(writer::Job::new(move |tx| change(tx), answer))?;
+        outcome.await.map_err(|_| DbError::Unavailable("the change was given up before it was written".into()))?
+    }
+}

@@ -1,0 +1,239 @@
+//! What every engine must do: the same cases on each.
+
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use weighhouse::db::engine::Engine;
+use weighhouse::db::engine::memory::MemoryEngine;
+use weighhouse::db::engine::redb::{RedbEngine, RedbOptions};
+use weighhouse::db::record::Record;
+use weighhouse::db::table::{Entries, Index, PutError, Stored, Table, Unique};
+use weighhouse::db::{Db, DbError, Limits};
+use weighhouse::domain::clock::{Clock, Timestamp};
+use weighhouse::domain::id::{ProjectId, RunId};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Boat {
+    name: String,
+    harbour: u32,
+}
+
+const BOATS: Table<u64, Boat> = Table::new(900, "boats");
+const BOAT_BY_NAME: Unique<String, u64> = Unique::new(901, "boat_by_name");
+const BOATS_BY_HARBOUR: Index<(u32, u64)> = Index::new(902, "boats_by_harbour");
+
+impl Record for Boat {}
+
+impl Stored<u64> for Boat {
+    fn indexes(&self, key: &u64, entries: &mut Entries) {
+        entries.unique(&BOAT_BY_NAME, &self.name, key);
+        entries.index(&BOATS_BY_HARBOUR, &(self.harbour, *key));
+    }
+}
+
+fn boat(name: &str, harbour: u32) -> Boat {
+    Boat { name: name.into(), harbour }
+}
+
+fn redb(directory: &Path, min_free_bytes: u64) -> Arc<dyn Engine> {
+    let options = RedbOptions { cache_bytes: 8 << 20, min_free_bytes };
+    Arc::new(RedbEngine::open(directory.join("metadata.redb"), &options).unwrap())
+}
+
+fn open(engine: Arc<dyn Engine>) -> Db {
+    Db::new(engine, Clock::fixed_at(Timestamp(1)), &Limits::default()).unwrap()
+}
+
+async fn put(db: &Db, key: u64, boat: Boat) -> Result<(), PutError> {
+    db.write(move |tx| BOATS.put(tx, &key, &boat)).await
+}
+
+async fn names(db: &Db, harbour: u32, after: Option<(u32, u64)>, limit: usize) -> Vec<u64> {
+    let found: Result<_, DbError> = db.read(move |tx| BOATS_BY_HARBOUR.list(tx, &harbour, after.as_ref(), limit)).await;
+    found.unwrap().into_iter().map(|(_, key)| key).collect()
+}
+
+/// One test per engine for each case.
+macro_rules! cases {
+    ($($case:ident)*) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn memory() {
+                super::cases::$case(&super::open(std::sync::Arc::new(super::MemoryEngine::default()))).await;
+            }
+
+            #[tokio::test]
+            async fn redb() {
+                let directory = tempfile::tempdir().unwrap();
+                super::cases::$case(&super::open(super::redb(directory.path(), 0))).await;
+            }
+        }
+    )*};
+}
+
+cases! {
+    what_is_put_is_read_back
+    a_unique_name_belongs_to_one_record
+    indexes_follow_their_record
+    a_list_pages_with_a_limit_and_a_cursor
+    a_refused_change_leaves_nothing
+    a_change_sees_its_own_writes_in_scans
+    ids_are_never_given_twice
+    many_writers_share_commits_and_lose_nothing
+    a_panicking_change_harms_nobody_else
+}
+
+mod cases {
+    use super::*;
+
+    pub async fn what_is_put_is_read_back(db: &Db) {
+        put(db, 7, boat("Ada", 1)).await.unwrap();
+
+        let found: Result<_, DbError> = db.read(|tx| Ok((BOATS.get(tx, &7)?, BOATS.get(tx, &8)?))).await;
+
+        assert_eq!(found.unwrap(), (Some(boat("Ada", 1)), None));
+    }
+
+    pub async fn a_unique_name_belongs_to_one_record(db: &Db) {
+        put(db, 1, boat("Ada", 1)).await.unwrap();
+
+        let refused = put(db, 2, boat("Ada", 2)).await;
+
+        assert!(matches!(refused, Err(PutError::Taken("boats"))), "{refused:?}");
+        put(db, 1, boat("Ada", 3)).await.unwrap();
+        put(db, 1, boat("Grace", 3)).await.unwrap();
+        put(db, 2, boat("Ada", 2)).await.unwrap();
+    }
+
+    pub async fn indexes_follow_their_record(db: &Db) {
+        put(db, 1, boat("Ada", 1)).await.unwrap();
+        put(db, 2, boat("Grace", 1)).await.unwrap();
+        put(db, 1, boat("Ada", 2)).await.unwrap();
+
+        assert_eq!(names(db, 1, None, 10).await, [2]);
+        assert_eq!(names(db, 2, None, 10).await, [1]);
+
+        let deleted: Result<bool, DbError> = db.write(|tx| BOATS.delete(tx, &2)).await;
+        assert!(deleted.unwrap());
+        assert_eq!(names(db, 1, None, 10).await, Vec::<u64>::new());
+        put(db, 3, boat("Grace", 1)).await.unwrap();
+    }
+
+    pub async fn a_list_pages_with_a_limit_and_a_cursor(db: &Db) {
+        for key in 0..5 {
+            put(db, key, boat(&format!("boat {key}"), 4)).await.unwrap();
+        }
+        put(db, 9, boat("elsewhere", 5)).await.unwrap();
+
+        assert_eq!(names(db, 4, None, 2).await, [0, 1]);
+        assert_eq!(names(db, 4, Some((4, 1)), 2).await, [2, 3]);
+        assert_eq!(names(db, 4, Some((4, 3)), 2).await, [4]);
+        let last: Result<_, DbError> = db.read(|tx| BOATS.last(tx, &())).await;
+        assert_eq!(last.unwrap(), Some((9, boat("elsewhere", 5))));
+    }
+
+    pub async fn a_refused_change_leaves_nothing(db: &Db) {
+        let refused: Result<(), PutError> = db
+            .write(|tx| {
+                BOATS.put(tx, &1, &boat("Ada", 1))?;
+                Err(PutError::Taken("on purpose"))
+            })
+            .await;
+
+        assert!(refused.is_err());
+        assert_eq!(names(db, 1, None, 10).await, Vec::<u64>::new());
+    }
+
+    pub async fn a_change_sees_its_own_writes_in_scans(db: &Db) {
+        for key in 0..4 {
+            put(db, key, boat(&format!("boat {key}"), 1)).await.unwrap();
+        }
+
+        let seen: Result<_, PutError> = db
+            .write(|tx| {
+                BOATS.delete(tx, &0)?;
+                BOATS.delete(tx, &1)?;
+                BOATS.put(tx, &8, &boat("new", 1))?;
+                Ok(BOATS_BY_HARBOUR.list(tx, &1u32, None, 2)?)
+            })
+            .await;
+
+        assert_eq!(seen.unwrap(), [(1, 2), (1, 3)]);
+        assert_eq!(names(db, 1, None, 10).await, [2, 3, 8]);
+    }
+
+    pub async fn ids_are_never_given_twice(db: &Db) {
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            let ids: Result<Vec<RunId>, DbError> = db.write(|tx| (0..700).map(|_| tx.new_id()).collect()).await;
+            given.extend(ids.unwrap());
+        }
+        let refused: Result<(), DbError> =
+            db.write(|tx| tx.new_id::<RunId>().and(Err(DbError::Damaged("on purpose".into())))).await;
+        assert!(refused.is_err());
+        let other: Result<ProjectId, DbError> = db.write(|tx| tx.new_id()).await;
+
+        assert_eq!(given.first(), Some(&RunId(1)));
+        assert!(given.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(other.unwrap(), ProjectId(1));
+    }
+
+    pub async fn many_writers_share_commits_and_lose_nothing(db: &Db) {
+        let before = db.sequence();
+        let mut writers = tokio::task::JoinSet::new();
+        for key in 0..200 {
+            let db = db.clone();
+            writers.spawn(async move { put(&db, key, boat(&format!("boat {key}"), 1)).await });
+        }
+        while let Some(written) = writers.join_next().await {
+            written.unwrap().unwrap();
+        }
+
+        assert_eq!(names(db, 1, None, 1000).await.len(), 200);
+        let commits = db.sequence() - before;
+        assert!((1..=200).contains(&commits), "{commits}");
+    }
+
+    pub async fn a_panicking_change_harms_nobody_else(db: &Db) {
+        let failed: Result<(), DbError> = db.write(|_| panic!("on purpose")).await;
+
+        assert!(matches!(failed, Err(DbError::Unavailable(_))));
+        put(db, 1, boat("Ada", 1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn redb_keeps_what_was_acknowledged_and_counts_ids_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(redb(directory.path(), 0));
+    put(&db, 1, boat("Ada", 1)).await.unwrap();
+    let first: Result<RunId, DbError> = db.write(|tx| tx.new_id()).await;
+    drop(db);
+
+    let db = open(redb(directory.path(), 0));
+
+    assert_eq!(names(&db, 1, None, 10).await, [1]);
+    let second: Result<RunId, DbError> = db.write(|tx| tx.new_id()).await;
+    assert!(second.unwrap() > first.unwrap());
+}
+
+#[tokio::test]
+async fn a_disk_below_its_reserve_refuses_writes_and_still_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(redb(directory.path(), u64::MAX));
+
+    let refused = put(&db, 1, boat("Ada", 1)).await;
+
+    assert!(matches!(refused, Err(PutError::Db(DbError::Full))), "{refused:?}");
+    assert_eq!(names(&db, 1, None, 10).await, Vec::<u64>::new());
+}
+
+#[tokio::test]
+async fn a_read_that_grows_old_is_refused() {
+    let limits = Limits { read_age: std::time::Duration::ZERO, ..Limits::default() };
+    let db = Db::new(Arc::new(MemoryEngine::default()), Clock::fixed_at(Timestamp(1)), &limits).unwrap();
+
+    let refused: Result<_, DbError> = db.read(|tx| BOATS.get(tx, &1)).await;
+
+    assert!(matches!(refused, Err(DbError::TooLong(_))), "{refused:?}");
+}
