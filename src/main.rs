@@ -1,1 +1,5 @@
-fn main() {}
+//! The `weighhouse` command: see `weighhouse help`.
+
+fn main() -> std::process::ExitCode {
+    weighhouse::cli::run()
+}

@@ -1,1 +1,58 @@
 //! One file per subcommand of the `weighhouse` command.
+
+mod check_config;
+mod serve;
+
+use crate::config::{self, Config};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted server for machine-learning teams that keep using the wandb client.
+#[derive(Parser)]
+#[command(name = "weighhouse", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve(serve::Serve),
+    /// Look for every mistake in the settings that `serve` would meet.
+    CheckConfig(check_config::CheckConfig),
+}
+
+/// Where the settings come from; the same for every command.
+#[derive(Args)]
+struct SettingsArguments {
+    /// A TOML file with settings; `config/example.toml` lists every key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory that holds everything [default: ./weighhouse-data].
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+}
+
+impl SettingsArguments {
+    fn load(self, listen: Option<String>) -> Result<Config, config::ConfigError> {
+        let overrides = config::Overrides { data_dir: self.data_dir, listen };
+        config::load(self.config.as_deref(), overrides, std::env::vars())
+    }
+}
+
+/// Parses the command line and runs what it asks for.
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::CheckConfig(arguments) => check_config::run(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weighhouse: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -93,6 +93,11 @@ impl Db {
         self.commits.load(Ordering::Acquire)
     }
 
+    /// Whether a snapshot can be taken.
+    pub fn check(&self) -> Result<(), DbError> {
+        self.engine.read().map(drop).map_err(DbError::from)
+    }
+
     /// Runs `query` on a consistent snapshot, on the blocking pool.
     pub async fn read<R, E>(&self, query: impl FnOnce(&ReadTx) -> Result<R, E> + Send + 'static) -> Result<R, E>
     where
