@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the repository, cheapest first; stops at the first that fails.
-# Needs Rust; Python 3.11 too once there are client tests in tests/sdk.
+# Needs Rust and a C compiler; Python 3.11 too once there are client tests in tests/sdk.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
