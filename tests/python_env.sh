@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# One Python environment per supported client version, under target/python, and tests/sdk run in each.
+#   tests/python_env.sh                    all versions
+#   tests/python_env.sh 0.31.0 [PYTEST…]   one version, with arguments for pytest
+#   tests/python_env.sh --prepare 0.31.0   only make the environment
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+versions=(0.31.0 0.22.3 0.19.11 0.17.9)
+python=${PYTHON:-python3}
+prepare_only=false
+
+# Makes the environment of a version, unless an earlier run finished making it.
+prepare() {
+    local version=$1 home=target/python/$1
+    [[ -e $home/complete ]] && return
+    rm -rf "$home"
+    "$python" -m venv "$home"
+    # setuptools below 81: the oldest client still imports pkg_resources.
+    "$home/bin/pip" install --quiet --disable-pip-version-check "wandb==$version" pytest 'setuptools<81'
+    touch "$home/complete"
+}
+
+if [[ ${1:-} == --prepare ]]; then
+    prepare_only=true
+    shift
+fi
+if (($# > 0)); then
+    versions=("$1")
+    shift
+fi
+
+for version in "${versions[@]}"; do
+    printf '\n-- wandb %s\n' "$version"
+    prepare "$version"
+    $prepare_only || "target/python/$version/bin/python" -m pytest -q tests/sdk "$@"
+done
