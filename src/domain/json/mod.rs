@@ -14,7 +14,7 @@ mod value;
 pub use body::{StreamBody, StreamFile};
 pub use error::{JsonError, JsonErrorKind};
 pub use escape::write_string;
-pub use project::{Wanted, flatten, project};
+pub use project::{Wanted, flatten, flatten_value, project};
 pub use row::{RowFacts, RowLimits, RowOutcome, append_row};
 pub use scan::{Kind, Number, RawString, RawValue, Scanner};
 pub use value::{Value, write_float};

@@ -98,6 +98,20 @@ pub fn flatten<'a>(row: &'a str, mut visit: impl FnMut(&str, RawValue<'a>)) -> R
     flatten_object(row, "", &mut visit)
 }
 
+/// The same for one value under the key `name`.
+pub fn flatten_value<'a>(
+    name: &str,
+    value: RawValue<'a>,
+    visit: &mut impl FnMut(&str, RawValue<'a>),
+) -> Result<(), JsonError> {
+    if value.raw.starts_with('{') && has_plain_members(value.raw)? {
+        flatten_object(value.raw, name, visit)
+    } else {
+        visit(name, value);
+        Ok(())
+    }
+}
+
 fn flatten_object<'a>(
     object: &'a str,
     parent: &str,
@@ -112,11 +126,7 @@ fn flatten_object<'a>(
         let key = key.text();
         let name = joined(parent, &key, &mut path);
         let value = scanner.value()?;
-        if value.raw.starts_with('{') && has_plain_members(value.raw)? {
-            flatten_object(value.raw, name, visit)?;
-        } else {
-            visit(name, value);
-        }
+        flatten_value(name, value, visit)?;
     }
     Ok(())
 }
