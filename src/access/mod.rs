@@ -1,1 +1,15 @@
 //! Who may do what: the permission table, callers, and the proof that a check was made.
+
+mod caller;
+mod decide;
+mod grants;
+mod policy;
+mod proof;
+mod roles;
+
+pub use caller::{Caller, KeyScope, Principal};
+pub use decide::{Reason, Refusal, decide};
+pub use grants::{Grants, Licence};
+pub use policy::{Action, Area, Cell, Column, Feature, Rule};
+pub use proof::{Allowed, Unchecked};
+pub use roles::{OrganizationRole, TeamRole, Visibility};

@@ -1,0 +1,109 @@
+//! Who asks, and how much of their rights the key they came with leaves them.
+
+use super::policy::{Action, Area};
+use crate::domain::id::UserId;
+use serde::{Deserialize, Serialize};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    /// Nobody signed in.
+    Anonymous,
+    User {
+        id: UserId,
+        system_admin: bool,
+    },
+    /// A command on the server's own machine: may do what a system admin and a team admin may.
+    Operator,
+    /// Background jobs.
+    System,
+}
+
+/// What an API key leaves of its person's rights; a session has [`KeyScope::Full`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyScope {
+    /// All rights of the person; people know it as "admin".
+    #[serde(rename = "admin")]
+    Full,
+    Write,
+    Read,
+}
+
+impl KeyScope {
+    /// Whether a key of this scope can be used for the action at all.
+    pub fn covers(self, action: Action) -> bool {
+        let reads = action.is_read() || action.is_download();
+        match self {
+            Self::Full => true,
+            Self::Read => reads,
+            Self::Write => reads || writes(action),
+        }
+    }
+}
+
+/// What a write key adds to a read key.
+fn writes(action: Action) -> bool {
+    let area = action.area();
+    (area.is_inside_project() || area == Area::ModelRegistry)
+        && !matches!(action, Action::RegistryAdminChange | Action::ProtectedAliasChange | Action::ProjectVisibility)
+}
+
+/// Who asks, and with what scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    pub principal: Principal,
+    pub scope: KeyScope,
+}
+
+impl Caller {
+    pub const ANONYMOUS: Caller = Caller { principal: Principal::Anonymous, scope: KeyScope::Full };
+    pub const OPERATOR: Caller = Caller { principal: Principal::Operator, scope: KeyScope::Full };
+    pub const SYSTEM: Caller = Caller { principal: Principal::System, scope: KeyScope::Full };
+
+    pub fn user(id: UserId, system_admin: bool, scope: KeyScope) -> Self {
+        Self { principal: Principal::User { id, system_admin }, scope }
+    }
+
+    /// The person who asks, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.principal {
+            Principal::User { id, .. } => Some(id),
+            Principal::Anonymous | Principal::Operator | Principal::System => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_key_reads_and_downloads_only() {
+        for &action in Action::ALL {
+            let reads = action.name().ends_with(":read") || action.name().ends_with(":download");
+            assert_eq!(KeyScope::Read.covers(action), reads, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_write_key_logs_and_hands_out_no_rights() {
+        assert!(KeyScope::Write.covers(Action::RunLog));
+        assert!(KeyScope::Write.covers(Action::ModelAdd));
+        for action in [
+            Action::RegistryAdminChange,
+            Action::ProtectedAliasChange,
+            Action::ProjectVisibility,
+            Action::TeamMemberAdd,
+            Action::ApiKeyOwn,
+            Action::UserManage,
+        ] {
+            assert!(!KeyScope::Write.covers(action), "{action}");
+        }
+    }
+
+    #[test]
+    fn a_full_key_covers_everything() {
+        assert!(Action::ALL.iter().all(|&action| KeyScope::Full.covers(action)));
+    }
+}

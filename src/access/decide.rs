@@ -1,0 +1,206 @@
+//! The one place where roles come together into an answer. Pure: all it knows is handed to it.
+
+use super::caller::{Caller, Principal};
+use super::grants::{Grants, Licence};
+use super::policy::{Action, Area, Cell, Column, Feature};
+use super::roles::{OrganizationRole, TeamRole, Visibility};
+use thiserror::Error;
+
+/// Why the caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// To this caller it does not exist; says the same as for a missing thing.
+    #[error("not found")]
+    Hidden,
+    #[error("{action} is refused: {reason}")]
+    Forbidden { action: Action, reason: Reason },
+    #[error("{feature} needs a licence: ask an administrator of this server to install one that includes it")]
+    NotLicensed { feature: Feature },
+}
+
+/// What stands in the way of somebody who sees the object, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Reason {
+    #[error("sign in first")]
+    NotSignedIn,
+    #[error("only the owner and those with a higher role may; ask the owner or an admin")]
+    NotOwner,
+    #[error("your role does not allow it; ask an admin for a role that does")]
+    Role,
+    #[error("the scope of this API key does not cover it; use a key with a wider scope")]
+    KeyScope,
+}
+
+/// Whether the caller may do the action on the object whose grants are given.
+/// Roles give, the key's scope takes away, and last the licence is asked for.
+pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licence) -> Result<(), Refusal> {
+    if caller.principal == Principal::System {
+        return Ok(());
+    }
+    let granted = granted(caller, action, grants);
+    if granted != Granted::Yes {
+        return Err(refusal(caller, action, grants, granted));
+    }
+    if !caller.scope.covers(action) {
+        return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
+    }
+    match action.rule().needs {
+        Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
+        _ => Ok(()),
+    }
+}
+
+/// What all roles of the caller give together, best last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Granted {
+    No,
+    /// It would be allowed on an object of the caller's own.
+    OnlyOwn,
+    Yes,
+}
+
+fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -> Refusal {
+    if !sees(caller, action.area(), grants) {
+        return Refusal::Hidden;
+    }
+    let reason = match (caller.principal, granted) {
+        (Principal::Anonymous, _) => Reason::NotSignedIn,
+        (_, Granted::OnlyOwn) => Reason::NotOwner,
+        _ => Reason::Role,
+    };
+    Refusal::Forbidden { action, reason }
+}
+
+/// Whether the caller may learn that objects of this area, with these grants, exist.
+fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
+    let may = |action| granted(caller, action, grants) == Granted::Yes;
+    let signed_in = caller.principal != Principal::Anonymous;
+    match area {
+        Area::Project | Area::Experiments | Area::Reports | Area::Artifacts => may(Action::ProjectRead),
+        Area::ModelRegistry => may(Action::ModelRead),
+        // A personal entity is no team, so nobody has `team:read` there; its owner knows that it exists.
+        Area::Team => may(Action::TeamRead) || (signed_in && grants.personal),
+        Area::Organization | Area::Storage => {
+            signed_in && (grants.organization.is_some() || grants.personal || may(Action::TeamRead))
+        }
+        // These name no object that could be hidden.
+        Area::Keys | Area::System => signed_in,
+    }
+}
+
+fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
+    match caller.principal {
+        Principal::System => Granted::Yes,
+        Principal::Operator => best(action, grants, [Column::TeamAdmin, Column::SystemAdmin]),
+        Principal::Anonymous => {
+            let visible = grants.anonymous_reading && grants.visibility == Some(Visibility::Public);
+            if visible && reads_project(action) { Granted::Yes } else { Granted::No }
+        }
+        Principal::User { system_admin, .. } => {
+            let organization_admin = grants.organization == Some(OrganizationRole::Admin);
+            let role = role_for(action, grants);
+            let columns = [
+                system_admin.then_some(Column::SystemAdmin),
+                organization_admin.then_some(Column::OrgAdmin),
+                role.map(column_of),
+                registry_column(action, grants, role),
+            ];
+            let by_role = best(action, grants, columns.into_iter().flatten());
+            by_role.max(by_visibility(action, grants, role))
+        }
+    }
+}
+
+/// The best cell among the columns.
+fn best(action: Action, grants: &Grants, columns: impl IntoIterator<Item = Column>) -> Granted {
+    let read = |column| match action.rule().cell(column) {
+        Cell::Yes => Granted::Yes,
+        Cell::Own if grants.owns => Granted::Yes,
+        Cell::Own => Granted::OnlyOwn,
+        Cell::No | Cell::None => Granted::No,
+    };
+    columns.into_iter().map(read).max().unwrap_or(Granted::No)
+}
+
+fn column_of(role: TeamRole) -> Column {
+    match role {
+        TeamRole::ViewOnly => Column::ViewOnly,
+        TeamRole::Member => Column::Member,
+        TeamRole::Admin => Column::TeamAdmin,
+    }
+}
+
+/// The role that counts for this action: in the project, in the team, or in the personal entity.
+fn role_for(action: Action, grants: &Grants) -> Option<TeamRole> {
+    let area = action.area();
+    if area == Area::Keys {
+        // The personal entity does not count here, and people in no team keep their keys.
+        return capped(grants, grants.team).or(Some(TeamRole::Member));
+    }
+    if grants.personal {
+        return (!is_about_membership(action)).then_some(TeamRole::Admin);
+    }
+    let team = capped(grants, grants.team);
+    if area.is_inside_project() { role_in_project(team, grants) } else { team }
+}
+
+/// An organization viewer takes part as view-only at most.
+fn capped(grants: &Grants, role: Option<TeamRole>) -> Option<TeamRole> {
+    let viewer = grants.organization == Some(OrganizationRole::Viewer);
+    role.map(|role| if viewer { TeamRole::ViewOnly } else { role })
+}
+
+/// Team admins stay admins, view-only people stay view-only, and a restricted project is for the
+/// invited; for the others the project role replaces the team role.
+fn role_in_project(team: Option<TeamRole>, grants: &Grants) -> Option<TeamRole> {
+    let invited = capped(grants, grants.project);
+    let restricted = grants.visibility == Some(Visibility::Restricted);
+    match team {
+        Some(TeamRole::Admin) => team,
+        Some(TeamRole::ViewOnly) if restricted => invited.and(team),
+        Some(TeamRole::ViewOnly) => team,
+        _ if restricted => invited,
+        _ => invited.or(team),
+    }
+}
+
+/// Actions that a personal entity, having no members and no service accounts, does not know.
+fn is_about_membership(action: Action) -> bool {
+    ["team:", "service_account:", "role:"].iter().any(|prefix| action.name().starts_with(prefix))
+}
+
+/// A registry admin is a member or admin of the team who also administers its model registry.
+fn registry_column(action: Action, grants: &Grants, role: Option<TeamRole>) -> Option<Column> {
+    let counts = action.area() == Area::ModelRegistry && role >= Some(TeamRole::Member);
+    (grants.registry_admin && counts).then_some(Column::RegistryAdmin)
+}
+
+/// What a project's visibility gives to every signed-in user. Who is view-only there stays so.
+fn by_visibility(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let view_only = role == Some(TeamRole::ViewOnly) || grants.organization == Some(OrganizationRole::Viewer);
+    let reads = if view_only { reads_project(action) && action.is_read() } else { reads_project(action) };
+    match grants.visibility {
+        Some(Visibility::Open | Visibility::Public) if reads => Granted::Yes,
+        Some(Visibility::Open) if !view_only => in_open_project(action, grants),
+        _ => Granted::No,
+    }
+}
+
+/// Seeing a project and what is in it, bytes of artifacts included.
+fn reads_project(action: Action) -> bool {
+    action.area().is_inside_project() && (action.is_read() || action.is_download())
+}
+
+/// A member's cells, without changing or deleting what others made.
+fn in_open_project(action: Action, grants: &Grants) -> Granted {
+    match (action, action.area()) {
+        (Action::ArtifactDelete, _) => Granted::No,
+        (Action::RunUpdate, _) if !grants.owns => Granted::OnlyOwn,
+        (_, Area::Experiments | Area::Reports | Area::Artifacts) => best(action, grants, [Column::Member]),
+        _ => Granted::No,
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

@@ -1,0 +1,249 @@
+//! The rules by which roles come together, one claim per test.
+
+use super::*;
+use crate::access::caller::KeyScope;
+use crate::domain::id::UserId;
+
+const USER: Caller =
+    Caller { principal: Principal::User { id: UserId(7), system_admin: false }, scope: KeyScope::Full };
+const SYSTEM_ADMIN: Caller =
+    Caller { principal: Principal::User { id: UserId(1), system_admin: true }, scope: KeyScope::Full };
+
+fn ask(caller: Caller, action: Action, grants: Grants) -> Result<(), Refusal> {
+    decide(&caller, action, &grants, &Licence::none())
+}
+
+fn may(action: Action, grants: Grants) -> bool {
+    ask(USER, action, grants).is_ok()
+}
+
+fn forbidden(action: Action, reason: Reason) -> Result<(), Refusal> {
+    Err(Refusal::Forbidden { action, reason })
+}
+
+/// A person of the team, looking at a project of it.
+fn in_team(role: TeamRole, visibility: Visibility) -> Grants {
+    Grants { team: Some(role), ..outside(visibility) }
+}
+
+fn outside(visibility: Visibility) -> Grants {
+    Grants { visibility: Some(visibility), ..Grants::default() }
+}
+
+fn invited(grants: Grants, role: TeamRole) -> Grants {
+    Grants { project: Some(role), ..grants }
+}
+
+#[test]
+fn a_view_only_person_is_not_raised_by_a_project_role() {
+    let grants = invited(in_team(TeamRole::ViewOnly, Visibility::Team), TeamRole::Admin);
+    assert!(may(Action::RunRead, grants));
+    assert_eq!(ask(USER, Action::RunLog, grants), forbidden(Action::RunLog, Reason::Role));
+}
+
+#[test]
+fn a_view_only_person_stays_view_only_in_open_and_public_projects_of_the_team() {
+    for visibility in [Visibility::Open, Visibility::Public] {
+        let grants = in_team(TeamRole::ViewOnly, visibility);
+        assert!(may(Action::ArtifactRead, grants));
+        assert!(!may(Action::ArtifactDownload, grants));
+        assert!(!may(Action::RunLog, grants));
+    }
+}
+
+#[test]
+fn a_project_role_replaces_the_team_role_in_both_directions() {
+    let team = in_team(TeamRole::Member, Visibility::Team);
+    assert!(may(Action::ProjectDelete, invited(team, TeamRole::Admin)));
+    assert!(!may(Action::RunLog, invited(team, TeamRole::ViewOnly)));
+    assert!(!may(Action::TeamMemberAdd, invited(team, TeamRole::Admin)), "it counts in the project only");
+}
+
+#[test]
+fn a_team_admin_stays_admin_whatever_the_project_says() {
+    let grants = invited(in_team(TeamRole::Admin, Visibility::Restricted), TeamRole::ViewOnly);
+    assert!(may(Action::ProjectDelete, grants));
+}
+
+#[test]
+fn a_restricted_project_is_hidden_from_members_who_are_not_invited() {
+    for role in [TeamRole::ViewOnly, TeamRole::Member] {
+        let grants = in_team(role, Visibility::Restricted);
+        assert_eq!(ask(USER, Action::RunRead, grants), Err(Refusal::Hidden));
+        assert_eq!(ask(USER, Action::RunLog, grants), Err(Refusal::Hidden));
+        assert!(may(Action::RunRead, invited(grants, TeamRole::Member)));
+    }
+    let view_only = in_team(TeamRole::ViewOnly, Visibility::Restricted);
+    assert!(!may(Action::RunLog, invited(view_only, TeamRole::Member)));
+}
+
+#[test]
+fn a_team_project_is_hidden_from_everybody_else() {
+    for caller in [USER, SYSTEM_ADMIN, Caller::ANONYMOUS] {
+        assert_eq!(ask(caller, Action::RunDelete, outside(Visibility::Team)), Err(Refusal::Hidden));
+    }
+}
+
+#[test]
+fn a_public_project_is_read_and_downloaded_by_every_user_and_written_by_none() {
+    let grants = outside(Visibility::Public);
+    for action in [Action::ProjectRead, Action::RunRead, Action::ReportRead, Action::ArtifactDownload] {
+        assert!(may(action, grants), "{action}");
+    }
+    assert_eq!(ask(USER, Action::RunLog, grants), forbidden(Action::RunLog, Reason::Role));
+    assert!(!may(Action::ModelRead, grants), "the team's registry is not the project's");
+}
+
+#[test]
+fn visitors_read_public_projects_only_where_the_instance_allows() {
+    let shown = Grants { anonymous_reading: true, ..outside(Visibility::Public) };
+    assert_eq!(ask(Caller::ANONYMOUS, Action::RunRead, shown), Ok(()));
+    assert_eq!(ask(Caller::ANONYMOUS, Action::RunLog, shown), forbidden(Action::RunLog, Reason::NotSignedIn));
+    assert_eq!(ask(Caller::ANONYMOUS, Action::RunRead, outside(Visibility::Public)), Err(Refusal::Hidden));
+    let open = Grants { anonymous_reading: true, ..outside(Visibility::Open) };
+    assert_eq!(ask(Caller::ANONYMOUS, Action::RunRead, open), Err(Refusal::Hidden));
+}
+
+#[test]
+fn every_user_logs_to_an_open_project_and_changes_only_their_own_there() {
+    let theirs = outside(Visibility::Open);
+    let own = Grants { owns: true, ..theirs };
+    for action in [Action::RunLog, Action::ReportCreate, Action::ArtifactCreate, Action::WorkspaceUpdate] {
+        assert!(may(action, theirs), "{action}");
+    }
+    for action in [Action::RunUpdate, Action::RunDelete, Action::ReportUpdate] {
+        assert_eq!(ask(USER, action, theirs), forbidden(action, Reason::NotOwner));
+        assert!(may(action, own), "{action}");
+    }
+    for action in [Action::ArtifactDelete, Action::ProjectUpdate, Action::ProjectMembers] {
+        assert_eq!(ask(USER, action, own), forbidden(action, Reason::Role));
+    }
+}
+
+#[test]
+fn a_member_changes_the_runs_of_others_and_deletes_only_own_ones() {
+    let theirs = in_team(TeamRole::Member, Visibility::Team);
+    assert!(may(Action::RunUpdate, theirs));
+    assert_eq!(ask(USER, Action::RunDelete, theirs), forbidden(Action::RunDelete, Reason::NotOwner));
+    assert!(may(Action::RunDelete, Grants { owns: true, ..theirs }));
+}
+
+#[test]
+fn owning_gives_nothing_to_somebody_who_left_the_team() {
+    let left = Grants { owns: true, ..outside(Visibility::Team) };
+    assert_eq!(ask(USER, Action::RunDelete, left), Err(Refusal::Hidden));
+}
+
+#[test]
+fn an_organization_viewer_is_view_only_at_most() {
+    for role in [Some(TeamRole::Admin), Some(TeamRole::Member), None] {
+        let viewer = Grants { team: role, organization: Some(OrganizationRole::Viewer), ..outside(Visibility::Open) };
+        assert!(may(Action::RunRead, viewer));
+        assert!(!may(Action::RunLog, viewer));
+        assert!(!may(Action::ArtifactDownload, viewer));
+        assert!(!may(Action::TeamMemberAdd, viewer));
+        assert!(!may(Action::RunLog, invited(viewer, TeamRole::Admin)));
+    }
+}
+
+#[test]
+fn the_personal_entitys_owner_is_its_admin_without_team_and_service_account_rows() {
+    let mine = Grants { personal: true, ..outside(Visibility::Team) };
+    for action in [Action::ProjectDelete, Action::RunDelete, Action::SecretManage, Action::StorageUsage] {
+        assert!(may(action, mine), "{action}");
+    }
+    for action in [Action::TeamMemberAdd, Action::TeamLeave, Action::ServiceAccountKey, Action::RoleAssignCustom] {
+        assert_eq!(ask(USER, action, mine), forbidden(action, Reason::Role));
+    }
+}
+
+#[test]
+fn admins_from_above_have_only_their_own_columns() {
+    let above = Grants { organization: Some(OrganizationRole::Admin), ..outside(Visibility::Team) };
+    assert!(may(Action::ProjectVisibility, above));
+    assert!(may(Action::TeamMemberAdd, above));
+    assert_eq!(ask(USER, Action::RunRead, above), Err(Refusal::Hidden));
+    assert_eq!(ask(USER, Action::WebhookManage, above), forbidden(Action::WebhookManage, Reason::Role));
+    assert_eq!(ask(SYSTEM_ADMIN, Action::TeamDelete, Grants::default()), Ok(()));
+    assert_eq!(ask(SYSTEM_ADMIN, Action::RunRead, Grants::default()), Err(Refusal::Hidden));
+}
+
+#[test]
+fn only_registry_admins_change_protected_aliases() {
+    let admin = Grants { team: Some(TeamRole::Admin), ..Grants::default() };
+    assert!(!may(Action::ProtectedAliasChange, admin));
+    for role in [TeamRole::Member, TeamRole::Admin] {
+        let grants = Grants { team: Some(role), registry_admin: true, ..Grants::default() };
+        assert!(may(Action::ProtectedAliasChange, grants));
+    }
+    let view_only = Grants { team: Some(TeamRole::ViewOnly), registry_admin: true, ..Grants::default() };
+    assert!(!may(Action::ProtectedAliasChange, view_only));
+}
+
+#[test]
+fn a_person_who_is_only_view_only_has_no_key_and_a_person_in_no_team_has() {
+    let view_only = Grants { team: Some(TeamRole::ViewOnly), ..Grants::default() };
+    assert!(!may(Action::ApiKeyOwn, view_only));
+    assert!(!may(Action::ApiKeyOwn, Grants { personal: true, ..view_only }));
+    assert!(may(Action::ApiKeyOwn, Grants::default()));
+    assert!(may(Action::ApiKeyOwn, Grants { organization: Some(OrganizationRole::Admin), ..view_only }));
+    assert_eq!(ask(SYSTEM_ADMIN, Action::ApiKeyOwn, view_only), Ok(()));
+    assert_eq!(ask(Caller::ANONYMOUS, Action::ApiKeyOwn, Grants::default()), Err(Refusal::Hidden));
+}
+
+#[test]
+fn a_keys_scope_only_takes_away() {
+    let member = in_team(TeamRole::Member, Visibility::Team);
+    let reader = Caller { scope: KeyScope::Read, ..USER };
+    assert_eq!(ask(reader, Action::RunRead, member), Ok(()));
+    assert_eq!(ask(reader, Action::RunLog, member), forbidden(Action::RunLog, Reason::KeyScope));
+    let writer = Caller { scope: KeyScope::Write, ..USER };
+    assert_eq!(ask(writer, Action::RunLog, member), Ok(()));
+    for &action in Action::ALL {
+        for caller in [reader, writer] {
+            let full = ask(USER, action, member);
+            assert!(full.is_ok() || ask(caller, action, member) == full, "{action} was changed by a scope");
+        }
+    }
+}
+
+#[test]
+fn a_licence_is_asked_for_after_the_role() {
+    let admin = Grants { team: Some(TeamRole::Admin), ..Grants::default() };
+    let member = Grants { team: Some(TeamRole::Member), ..Grants::default() };
+    let action = Action::ServiceAccountCreate;
+    let feature = Feature::ServiceAccounts;
+    assert_eq!(ask(USER, action, admin), Err(Refusal::NotLicensed { feature }));
+    assert_eq!(ask(USER, action, member), forbidden(action, Reason::Role));
+    assert_eq!(decide(&USER, action, &admin, &Licence::of([feature])), Ok(()));
+    assert!(ask(USER, Action::ServiceAccountDelete, admin).is_ok(), "what exists goes on without a licence");
+}
+
+#[test]
+fn the_operator_may_what_system_and_team_admins_may() {
+    for &action in Action::ALL {
+        let cells = [Column::TeamAdmin, Column::SystemAdmin].map(|column| action.rule().cell(column));
+        let answer = decide(&Caller::OPERATOR, action, &Grants::default(), &every_feature());
+        assert_eq!(answer.is_ok(), cells.contains(&Cell::Yes), "{action}");
+    }
+}
+
+#[test]
+fn jobs_may_everything() {
+    assert!(Action::ALL.iter().all(|&action| ask(Caller::SYSTEM, action, Grants::default()).is_ok()));
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let refusal = Refusal::Forbidden { action: Action::RunLog, reason: Reason::Role };
+    assert_eq!(
+        refusal.to_string(),
+        "run:log is refused: your role does not allow it; ask an admin for a role that does"
+    );
+    let unlicensed = Refusal::NotLicensed { feature: Feature::AuditLog };
+    assert!(unlicensed.to_string().starts_with("audit_log needs a licence"));
+}
+
+fn every_feature() -> Licence {
+    Licence::of(Action::ALL.iter().filter_map(|action| action.rule().needs))
+}
