@@ -173,7 +173,7 @@ mod cases {
         let refused: Result<(), DbError> =
             db.write(|tx| tx.new_id::<RunId>().and(Err(DbError::Damaged("on purpose".into())))).await;
         assert!(refused.is_err());
-        let other: Result<ProjectId, DbError> = db.write(weighhouse::db::tx::WriteTx::new_id).await;
+        let other: Result<ProjectId, DbError> = db.write(|tx| tx.new_id()).await;
 
         assert_eq!(given.first(), Some(&RunId(1)));
         assert!(given.windows(2).all(|pair| pair[0] < pair[1]));
@@ -209,13 +209,13 @@ async fn redb_keeps_what_was_acknowledged_and_counts_ids_on() {
     let directory = tempfile::tempdir().unwrap();
     let db = open(redb(directory.path(), 0));
     put(&db, 1, boat("Ada", 1)).await.unwrap();
-    let first: Result<RunId, DbError> = db.write(weighhouse::db::tx::WriteTx::new_id).await;
+    let first: Result<RunId, DbError> = db.write(|tx| tx.new_id()).await;
     drop(db);
 
     let db = open(redb(directory.path(), 0));
 
     assert_eq!(names(&db, 1, None, 10).await, [1]);
-    let second: Result<RunId, DbError> = db.write(weighhouse::db::tx::WriteTx::new_id).await;
+    let second: Result<RunId, DbError> = db.write(|tx| tx.new_id()).await;
     assert!(second.unwrap() > first.unwrap());
 }
 
