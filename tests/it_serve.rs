@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -20,7 +23,7 @@ impl Server {
         let process = serve(directory).arg("--ready-file").arg(&ready).stderr(Stdio::null()).spawn().unwrap();
         let url = wait_for(|| {
             let text = std::fs::read_to_string(&ready).ok()?;
-            let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let parsed: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(parsed["pid"], process.id());
             Some(parsed["url"].as_str().unwrap().to_owned())
         });
@@ -110,4 +113,98 @@ fn an_unknown_setting_is_refused_by_name() {
 
     assert!(!refused.status.success());
     assert!(text(&refused).contains("server.listen_on"), "{}", text(&refused));
+}
+
+/// One request over the admin socket: status and JSON.
+fn over_admin_socket(directory: &Path, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let mut socket = UnixStream::connect(directory.join("data/admin.sock")).unwrap();
+    let length = body.len();
+    let head = "Host: admin\r\nConnection: close\r\nContent-Type: application/json";
+    write!(socket, "{method} {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+impl Server {
+    /// One request over the network with a key: status and JSON.
+    fn ask(&self, method: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+}
+
+fn ada() -> Value {
+    json!({ "username": "Ada", "email": "ada@example.com", "system_admin": true })
+}
+
+#[test]
+fn the_operator_makes_the_first_person_and_their_key_outlives_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let (status, made) = over_admin_socket(directory.path(), "POST", "/api/v1/users", &ada());
+    assert_eq!(status, 201, "{made}");
+    let key = made["api_key"].as_str().unwrap();
+    drop(server);
+
+    let server = Server::start(directory.path());
+    let (status, people) = server.ask("GET", "/api/v1/users", key, &Value::Null);
+
+    assert_eq!(key.len(), 40);
+    assert_eq!((status, &people["users"][0]["username"]), (200, &json!("Ada")), "{people}");
+    assert_eq!(people["users"][0].get("api_key"), None);
+}
+
+#[test]
+fn people_without_the_right_and_wrong_requests_are_refused_with_a_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let admin = over_admin_socket(directory.path(), "POST", "/api/v1/users", &ada()).1["api_key"].clone();
+    let admin = admin.as_str().unwrap();
+    let imported = "imported-key-of-somebody-who-had-one-already";
+    let grace = json!({ "username": "grace", "email": "grace@example.com", "api_key": imported });
+    let (status, answer) = server.ask("POST", "/api/v1/users", admin, &grace);
+    assert_eq!((status, answer.get("api_key")), (201, None), "{answer}");
+
+    let refusals = [
+        (server.ask("GET", "/api/v1/users", "nobody", &Value::Null), 401, "unauthenticated"),
+        (server.ask("GET", "/api/v1/users", imported, &Value::Null), 403, "forbidden"),
+        (server.ask("DELETE", "/api/v1/users/Ada", imported, &Value::Null), 403, "forbidden"),
+        (server.ask("POST", "/api/v1/users", imported, &grace), 403, "forbidden"),
+        (server.ask("POST", "/api/v1/users", admin, &json!({ "username": "ADA", "email": "b@c" })), 409, "conflict"),
+        (server.ask("POST", "/api/v1/users", admin, &json!({ "username": "../x", "email": "b@c" })), 422, "invalid"),
+        (server.ask("POST", "/api/v1/users", admin, &json!([])), 422, "body"),
+        (server.ask("DELETE", "/api/v1/users/ada", admin, &Value::Null), 404, "not_found"),
+        (server.ask("DELETE", "/api/v1/users/Ada", admin, &Value::Null), 409, "conflict"),
+    ];
+    for ((status, answer), expected, code) in refusals {
+        assert_eq!((status, &answer["error"]["code"]), (expected, &json!(code)), "{answer}");
+        assert!(!answer["error"]["message"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_deleted_persons_key_stops_and_their_name_is_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let first = over_admin_socket(directory.path(), "POST", "/api/v1/users", &ada()).1;
+    let second = json!({ "username": "grace", "email": "grace@example.com", "system_admin": true });
+    let second = over_admin_socket(directory.path(), "POST", "/api/v1/users", &second).1;
+
+    let deleted = server.ask("DELETE", "/api/v1/users/Ada", second["api_key"].as_str().unwrap(), &Value::Null);
+
+    assert_eq!(deleted.0, 204, "{}", deleted.1);
+    assert_eq!(server.ask("GET", "/api/v1/users", first["api_key"].as_str().unwrap(), &Value::Null).0, 401);
+    assert_eq!(over_admin_socket(directory.path(), "POST", "/api/v1/users", &ada()).0, 201);
 }

@@ -2,3 +2,7 @@
 
 /// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.
 pub mod http;
+mod rest;
+mod router;
+
+pub use router::{Door, router};

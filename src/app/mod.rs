@@ -1,10 +1,17 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+mod error;
+/// People.
+pub mod user;
+
+pub use error::{Error, Trouble};
+
+use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::Clock;
-use crate::secrets::{MasterKey, MasterKeyError, Secret};
+use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,13 +47,15 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct App {
     db: Db,
+    keys: Arc<KeyHasher>,
+    licence: Licence,
 }
 
 impl App {
     /// Opens a data directory whose lock the caller holds; makes what is missing.
     pub async fn open(opening: Opening) -> Result<Self, OpenError> {
         let directory = opening.data_dir.clone();
-        match &opening.master_key {
+        let master = match &opening.master_key {
             Some(text) => MasterKey::from_text(text.expose())?,
             None => MasterKey::load_or_create(&directory)?,
         };
@@ -58,7 +67,7 @@ impl App {
         }
         let db = tokio::task::spawn_blocking(move || open_db(&opening));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self { db })
+        Ok(Self { db, keys: Arc::new(KeyHasher::new(&master)), licence: Licence::none() })
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -1,12 +1,12 @@
 //! `weighhouse serve`: opens the data directory, listens, and drains on SIGTERM or Ctrl-C.
 
 use super::SettingsArguments;
+use crate::api::{self, Door};
 use crate::app::{App, Opening};
 use crate::config::{Config, LogFormat};
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
 use crate::telemetry::{self, Format, Metrics};
 use anyhow::Context;
-use axum::Router;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,15 +50,19 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
-    let checks: health::ReadyChecks = Arc::new(move || vec![("database", app.check_database())]);
-    let probes = || middleware::wrap(Router::new().merge(health::probes(Arc::clone(&checks))));
-    let admin_router = probes().merge(health::metrics(metrics.clone()));
+    let checked = app.clone();
+    let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
+    let public_router = api::router(app.clone(), Door::Public).merge(health::probes(Arc::clone(&checks)));
+    let admin_router =
+        api::router(app, Door::Admin).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
     info!(url, data.dir = %directory.display(), "weighhouse is ready");
     let listeners = Listeners { public, tls, admin: Some(admin) };
-    server::serve(listeners, probes(), admin_router, Options::from(&config.server), Some(metrics), stop()?).await?;
+    let (public_router, admin_router) = (middleware::wrap(public_router), middleware::wrap(admin_router));
+    let options = Options::from(&config.server);
+    server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await?;
     info!("stopped");
     Ok(())
 }

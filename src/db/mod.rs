@@ -6,6 +6,8 @@ pub mod engine;
 pub mod key;
 /// Values as MessagePack with a version byte.
 pub mod record;
+/// The queries, one file per noun.
+pub mod repo;
 /// Every table and index.
 pub mod schema;
 /// Typed tables and the indexes they keep.

@@ -3,3 +3,7 @@
 pub mod clock;
 pub mod id;
 pub mod json;
+/// Names of people, teams and organizations.
+pub mod name;
+/// People, their personal entities and their API keys.
+pub mod user;

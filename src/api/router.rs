@@ -1,0 +1,82 @@
+//! Every route, and whom a request through each door comes from.
+
+use super::rest;
+use crate::access::Caller;
+use crate::app::{App, Error};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
+use axum::routing::{delete, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+/// No request of the REST interface comes near this.
+const REST_BODY_BYTES: usize = 256 * 1024;
+
+/// How a request reached the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The network: an API key says who it is.
+    Public,
+    /// The admin socket, which only the server's own user can open: the operator.
+    Admin,
+}
+
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub app: App,
+    door: Door,
+}
+
+/// All routes for one door.
+pub fn router(app: App, door: Door) -> Router {
+    Router::new()
+        .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
+        .route("/api/v1/users/{username}", delete(rest::user::delete))
+        .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
+        .with_state(Shared { app, door })
+}
+
+/// Who asks, checked before the request's body is read.
+pub(super) struct Asking(pub Caller);
+
+impl FromRequestParts<Shared> for Asking {
+    type Rejection = rest::error::RestError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+        if shared.door == Door::Admin {
+            return Ok(Self(Caller::OPERATOR));
+        }
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
+        Ok(Self(shared.app.caller_of_key(&key).await?))
+    }
+}
+
+/// `Bearer <key>`, or `Basic` with the user `api`, as the client sends it (wandb 0.17.9 to 0.31.0).
+fn key_of(header: &str) -> Option<String> {
+    let (scheme, rest) = header.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+    decoded.strip_prefix("api:").map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_as_basic_or_bearer() {
+        assert_eq!(key_of("Basic YXBpOnNlY3JldA==").as_deref(), Some("secret"));
+        assert_eq!(key_of("bearer secret").as_deref(), Some("secret"));
+        for wrong in ["", "secret", "Basic !", "Basic dXNlcjpzZWNyZXQ=", "Digest secret"] {
+            assert_eq!(key_of(wrong), None, "{wrong}");
+        }
+    }
+}

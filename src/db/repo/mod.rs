@@ -1,0 +1,4 @@
+//! The queries: one file per noun, written once for all engines.
+//! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
+
+pub mod user;

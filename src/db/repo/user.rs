@@ -1,0 +1,107 @@
+//! People, their personal entities and their keys.
+
+use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
+use crate::db::DbError;
+use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ENTITY_BY_NAME, USERS};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::id::{ApiKeyId, EntityId, UserId};
+use crate::domain::name::EntityName;
+use crate::domain::user::{Entity, KeyRecord, User};
+
+/// The whole instance: what actions on people of all organizations are checked on.
+#[derive(Debug)]
+pub struct Instance;
+
+/// Nobody has a role on the instance itself: the caller's own standing decides.
+pub fn instance() -> Unchecked<Instance> {
+    Unchecked::new(Instance, Grants::default())
+}
+
+/// A person to be, whose texts have been checked.
+#[derive(Clone)]
+pub struct NewUser {
+    pub name: EntityName,
+    pub email: String,
+    pub full_name: Option<String>,
+    pub password_hash: Option<String>,
+    pub system_admin: bool,
+    pub key_hash: [u8; 32],
+}
+
+/// Stores the person, their personal entity and their first key.
+pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) -> Result<(UserId, User), PutError> {
+    instance.must_be(Action::UserManage);
+    let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
+    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), owner: id, created_at })?;
+    let user = User {
+        name: new.name,
+        email: new.email,
+        full_name: new.full_name,
+        password_hash: new.password_hash,
+        system_admin: new.system_admin,
+        entity,
+        created_at,
+    };
+    USERS.put(tx, &id, &user)?;
+    let key = tx.new_id::<ApiKeyId>()?;
+    API_KEYS.put(tx, &key, &KeyRecord { user: id, hash: new.key_hash, created_at })?;
+    Ok((id, user))
+}
+
+/// In the order of their creation, after `after`.
+pub fn list(
+    tx: &impl Read,
+    instance: &Allowed<Instance>,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<(UserId, User)>, DbError> {
+    instance.must_be(Action::UserManage);
+    USERS.list(tx, &(), after.as_ref(), limit)
+}
+
+/// By the name as it was given.
+pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserId, User)>>, DbError> {
+    let Some(entity) = ENTITY_BY_NAME.find(tx, &name.folded())? else { return Ok(None) };
+    let Some(entity) = ENTITIES.get(tx, &entity)?.filter(|entity| entity.name == *name) else { return Ok(None) };
+    Ok(USERS.get(tx, &entity.owner)?.map(|user| Unchecked::new((entity.owner, user), Grants::default())))
+}
+
+/// Deletes the person and all their keys; the name is free again and inherits nothing.
+pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<(), DbError> {
+    person.must_be(Action::UserManage);
+    let (id, user) = &**person;
+    loop {
+        let keys = API_KEYS_BY_USER.list(tx, id, None, 100)?;
+        if keys.is_empty() {
+            break;
+        }
+        for (_, key) in keys {
+            API_KEYS.delete(tx, &key)?;
+        }
+    }
+    ENTITIES.delete(tx, &user.entity)?;
+    USERS.delete(tx, id)?;
+    Ok(())
+}
+
+/// Whether anybody besides `id` administers the instance.
+pub fn has_other_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
+    let mut after = None;
+    loop {
+        let page = USERS.list(tx, &(), after.as_ref(), 100)?;
+        if page.iter().any(|(other, user)| *other != id && user.system_admin) {
+            return Ok(true);
+        }
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = Some(*last);
+    }
+}
+
+/// Who a key belongs to.
+pub fn caller_of_key(tx: &impl Read, hash: &[u8; 32]) -> Result<Option<Caller>, DbError> {
+    let Some(key) = API_KEY_BY_HASH.find(tx, hash)? else { return Ok(None) };
+    let Some(record) = API_KEYS.get(tx, &key)? else { return Ok(None) };
+    let user = USERS.get(tx, &record.user)?;
+    Ok(user.map(|user| Caller::user(record.user, user.system_admin, KeyScope::Full)))
+}

@@ -1,0 +1,43 @@
+//! People, their personal entities and their API keys.
+
+use super::clock::Timestamp;
+use super::id::{EntityId, UserId};
+use super::name::EntityName;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub name: EntityName,
+    pub email: String,
+    pub full_name: Option<String>,
+    /// An argon2 text; without one nobody signs in with a password.
+    pub password_hash: Option<String>,
+    pub system_admin: bool,
+    pub entity: EntityId,
+    pub created_at: Timestamp,
+}
+
+/// What owns projects. So far: a person's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entity {
+    pub name: EntityName,
+    pub owner: UserId,
+    pub created_at: Timestamp,
+}
+
+/// A key's keyed hash; the key itself is shown once and kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    pub user: UserId,
+    pub hash: [u8; 32],
+    pub created_at: Timestamp,
+}
+
+/// Loose on purpose: whether an address works is for mail to find out.
+pub fn check_email(text: &str) -> Result<(), &'static str> {
+    let parts = text.split_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if parts.is_none() || text.len() > 254 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("an e-mail address looks like `ada@example.com` and has at most 254 characters");
+    }
+    Ok(())
+}
