@@ -239,3 +239,14 @@ async fn a_read_that_grows_old_is_refused() {
 
     assert!(matches!(refused, Err(DbError::TooLong(_))), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_creation_that_was_cut_off_does_not_hinder_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("metadata.unfinished"), [7; 4096]).unwrap();
+
+    let db = open(redb(directory.path(), 0));
+
+    put(&db, 1, boat("Ada", 1)).await.unwrap();
+    assert!(!directory.path().join("metadata.unfinished").exists());
+}

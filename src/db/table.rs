@@ -84,7 +84,7 @@ impl Entries {
 /// Why a record was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-    /// The name is another record's; holds the index's name.
+    /// A unique name of the record is another record's; holds the table's name.
     #[error("taken in `{0}`")]
     Taken(&'static str),
     #[error(transparent)]

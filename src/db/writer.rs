@@ -130,7 +130,10 @@ fn try_batch(
 ) -> Result<(), EngineError> {
     batch.changes.clear();
     batch.bytes = 0;
-    let committed = run_batch(engine, clock, jobs, waiting, batch);
+    // redb panics on some damaged files; the thread must outlive that, or nothing is ever written again.
+    let run = AssertUnwindSafe(|| run_batch(engine, clock, jobs, waiting, batch));
+    let committed =
+        catch_unwind(run).unwrap_or_else(|_| Err(EngineError::Failed("the database file is damaged".into())));
     match &committed {
         Ok(()) => {
             commits.fetch_add(1, Ordering::Release);

@@ -4,7 +4,7 @@
 
 use super::{Changes, Engine, EngineError, KeyRange, Pair, Reader, Transaction};
 use redb::{Builder, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -35,9 +35,12 @@ pub struct RedbEngine {
 impl RedbEngine {
     /// Opens or creates the file at `path`.
     pub fn open(path: PathBuf, options: &RedbOptions) -> Result<Self, EngineError> {
+        if !path.exists() {
+            create(&path)?;
+        }
         let directory = path.parent().map(PathBuf::from).unwrap_or_default();
         let (cache, min_free) = (options.cache_bytes, options.min_free_bytes);
-        let open: Open = Box::new(move || Builder::new().set_cache_size(cache).create(&path));
+        let open: Open = Box::new(move || Builder::new().set_cache_size(cache).open(&path));
         Self::with(open, Some((directory, min_free)))
     }
 
@@ -77,6 +80,7 @@ impl RedbEngine {
     }
 
     fn commit(&self, changes: &Changes) -> Result<(), EngineError> {
+        self.latched.store(true, Ordering::Release); // stays so if redb panics
         let outcome = self.with_handle(|handle| {
             let mut tx = handle.begin_write().map_err(failed)?;
             tx.set_durability(Durability::Immediate).map_err(failed)?;
@@ -92,9 +96,7 @@ impl RedbEngine {
             }
             tx.commit().map_err(failed)
         });
-        if outcome.is_err() {
-            self.latched.store(true, Ordering::Release);
-        }
+        self.latched.store(outcome.is_err(), Ordering::Release);
         outcome
     }
 
@@ -170,6 +172,22 @@ impl Transaction for RedbTransaction<'_> {
         drop(snapshot); // a live snapshot would keep this commit from reusing freed pages
         engine.commit(changes)
     }
+}
+
+/// A file cut off while it was made can never be opened again, so it is made under another name. It only gets its own
+/// once it is whole; from then on it is opened and never created: a missing file is not an empty database.
+fn create(path: &Path) -> Result<(), EngineError> {
+    let unfinished = path.with_extension("unfinished");
+    let io = |error: std::io::Error| failed(redb::StorageError::Io(error));
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let handle = Builder::new().create(&unfinished).map_err(failed)?;
+    drop(handle);
+    std::fs::rename(&unfinished, path).map_err(io)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
 }
 
 /// A full disk is told apart: the person can do something about it.
