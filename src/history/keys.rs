@@ -10,6 +10,9 @@ use crate::domain::json::{JsonError, Kind, MAX_DEPTH, RawValue, Value, flatten, 
 /// A longer last value is not worth keeping here; the row has it.
 const MAX_PREVIOUS_BYTES: usize = 4096;
 
+/// Keys beyond this many are not described; their values are still there.
+pub const MAX_KEYS: usize = 10_000;
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct KeyStatistics {
     keys: Vec<KeyStatistic>,
@@ -53,9 +56,10 @@ impl KeyStatistics {
         let mut guess = 0;
         self.last_step = self.last_step.max(step);
         flatten(row, |name, value| {
-            let at = self.find_or_add(name, guess);
-            guess = at + 1;
-            self.keys[at].observe(value);
+            if let Some(at) = self.find_or_add(name, guess) {
+                guess = at + 1;
+                self.keys[at].observe(value);
+            }
         })
     }
 
@@ -68,8 +72,10 @@ impl KeyStatistics {
         let mut at = usize::MAX;
         for value in values {
             flatten_value(name, value, &mut |leaf, value| {
-                at = self.find_or_add(leaf, at);
-                self.keys[at].observe(value);
+                if let Some(found) = self.find_or_add(leaf, at) {
+                    at = found;
+                    self.keys[at].observe(value);
+                }
             })?;
         }
         Ok(())
@@ -91,7 +97,7 @@ impl KeyStatistics {
         self.last_step = self.last_step.max(later.last_step);
         for key in &later.keys {
             let known = self.keys.len();
-            let at = self.find_or_add(&key.name, usize::MAX);
+            let Some(at) = self.find_or_add(&key.name, usize::MAX) else { continue };
             if at == known {
                 self.keys[at] = key.clone();
             } else {
@@ -100,19 +106,23 @@ impl KeyStatistics {
         }
     }
 
-    fn find_or_add(&mut self, name: &str, guess: usize) -> usize {
+    /// Where a key is, or `None` when there are too many already.
+    fn find_or_add(&mut self, name: &str, guess: usize) -> Option<usize> {
         if self.keys.get(guess).is_some_and(|key| key.name == name) {
-            return guess;
+            return Some(guess);
         }
         if self.index.len() != self.keys.len() {
             self.index = self.keys.iter().enumerate().map(|(at, key)| (key.name.clone(), at)).collect();
         }
         if let Some(at) = self.index.get(name) {
-            return *at;
+            return Some(*at);
+        }
+        if self.keys.len() >= MAX_KEYS {
+            return None;
         }
         self.index.insert(name.to_owned(), self.keys.len());
         self.keys.push(KeyStatistic::new(name));
-        self.keys.len() - 1
+        Some(self.keys.len() - 1)
     }
 
     /// The shape the client reads: `{"sets":[],"keys":{…},"lastStep":n}`, -1 for a run without rows.

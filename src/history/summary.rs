@@ -1,6 +1,8 @@
 //! A run's summary folded from its rows, for clients that leave this to the server and after a rewind.
 //! The last value of each key, or what `define_metric` asked for; nested values are tracked leaf by leaf.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::json::{JsonError, MAX_DEPTH, Number, RawValue, Scanner, Value, write_float};
@@ -89,13 +91,13 @@ impl Tracked {
 /// The state of the fold. All of it is kept for every leaf, so that a definition may arrive late.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SummaryState {
-    members: Vec<(String, Node)>,
+    members: BTreeMap<String, Node>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Node {
     Leaf(Leaf),
-    Object(Vec<(String, Node)>),
+    Object(BTreeMap<String, Node>),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,25 +128,22 @@ impl SummaryState {
     }
 }
 
-fn fold_object(object: &str, members: &mut Vec<(String, Node)>) -> Result<(), JsonError> {
+fn fold_object(object: &str, members: &mut BTreeMap<String, Node>) -> Result<(), JsonError> {
     let mut scanner = Scanner::new(object);
-    let mut guess = 0;
     let mut is_first = true;
     scanner.expect(b'{')?;
     while let Some(key) = scanner.next_key(is_first)? {
         is_first = false;
         let name = key.text();
         let value = scanner.value()?;
-        let known = match members.get(guess) {
-            Some((own, _)) if *own == name => Some(guess),
-            _ => members.iter().position(|(own, _)| *own == name),
-        };
-        let at = known.unwrap_or_else(|| {
-            members.push((name.into_owned(), Node::Object(Vec::new())));
-            members.len() - 1
-        });
-        guess = at + 1;
-        fold_value(value, &mut members[at].1)?;
+        match members.get_mut(&*name) {
+            Some(node) => fold_value(value, node)?,
+            None => {
+                let mut node = Node::Object(BTreeMap::new());
+                fold_value(value, &mut node)?;
+                members.insert(name.into_owned(), node);
+            }
+        }
     }
     Ok(())
 }
@@ -152,7 +151,7 @@ fn fold_object(object: &str, members: &mut Vec<(String, Node)>) -> Result<(), Js
 fn fold_value(value: RawValue<'_>, node: &mut Node) -> Result<(), JsonError> {
     if is_plain_object(value) {
         if !matches!(node, Node::Object(_)) {
-            *node = Node::Object(Vec::new());
+            *node = Node::Object(BTreeMap::new());
         }
         if let Node::Object(members) = node {
             fold_object(value.raw, members)?;
@@ -256,7 +255,7 @@ fn parse(text: &str) -> Value {
     Value::parse(text.as_bytes(), MAX_DEPTH + 1).unwrap_or(Value::Null)
 }
 
-fn summarize(members: &[(String, Node)], parent: &str, definitions: &Definitions) -> Vec<(String, Value)> {
+fn summarize(members: &BTreeMap<String, Node>, parent: &str, definitions: &Definitions) -> Vec<(String, Value)> {
     let mut summary = Vec::new();
     for (name, node) in members {
         let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
@@ -305,7 +304,7 @@ mod tests {
     fn the_last_value_of_each_key_is_kept_and_nested_ones_add_up() {
         assert_eq!(
             state().summary(&Definitions::default()).to_text(),
-            r#"{"_step":3,"loss":2,"acc":0.25,"d":{"x":5,"y":2},"h":{"_type":"histogram","bins":[1]},"s":"b","mix":1}"#
+            r#"{"_step":3,"acc":0.25,"d":{"x":5,"y":2},"h":{"_type":"histogram","bins":[1]},"loss":2,"mix":1,"s":"b"}"#
         );
     }
 
@@ -317,7 +316,7 @@ mod tests {
 
         assert_eq!(
             state().summary(&definitions).to_text(),
-            r#"{"_step":3,"loss":{"max":3,"min":1,"mean":2},"acc":{"min":NaN},"d":{"x":{"best":5},"y":2},"h":{"_type":"histogram","bins":[1]},"s":{"last":"b","first":"a"}}"#
+            r#"{"_step":3,"acc":{"min":NaN},"d":{"x":{"best":5},"y":2},"h":{"_type":"histogram","bins":[1]},"loss":{"max":3,"min":1,"mean":2},"s":{"last":"b","first":"a"}}"#
         );
     }
 

@@ -16,6 +16,8 @@ use super::keys::KeyStatistics;
 use crate::domain::json::JsonError;
 
 const STEP: &str = "_step";
+/// Holds, as one object per row, the members there is no column for.
+const REST: &str = "weighhouse.rest";
 /// Key of our notes in the file's metadata.
 const NOTES_KEY: &str = "weighhouse.columns";
 

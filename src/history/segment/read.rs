@@ -18,7 +18,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::statistics::Statistics;
 
 use super::write::is_integral;
-use super::{Ints, NOTES_KEY, Notes, STEP, SegmentError};
+use super::{Ints, NOTES_KEY, Notes, REST, STEP, SegmentError};
 use crate::domain::json::{Wanted, project, write_float, write_string};
 use crate::history::columns::{Column, Columns, Presence, Values};
 
@@ -162,7 +162,11 @@ impl<R: ChunkReader + Clone + 'static> SegmentReader<R> {
             };
             Some(Source { key: key.to_owned(), root, name: field.name().clone(), inner })
         });
-        sources.filter(|source| source.name != STEP).collect()
+        let mut sources: Vec<Source> = sources.filter(|source| source.name != STEP && source.name != REST).collect();
+        if let Some((root, _)) = self.metadata.schema().fields().find(REST) {
+            sources.push(Source { key: key.to_owned(), root, name: REST.to_owned(), inner: Some(key.to_owned()) });
+        }
+        sources
     }
 
     /// The leaf columns of the sources, and the step.
@@ -227,6 +231,11 @@ impl<R: ChunkReader + Clone + 'static> SegmentReader<R> {
             let mut prefix = String::from(",");
             write_string(field.name(), &mut prefix);
             prefix.push(':');
+            if field.name() == REST {
+                prefix.clear();
+                writers.push(CellWriter { prefix, array, form: Form::Rest, has_nulls: false });
+                continue;
+            }
             let form = match self.notes.ints(field.name()) {
                 Some(Ints::Integral) => Form::IntegralAsInt,
                 Some(Ints::Rows(bits)) => Form::IntsAt(bitmap(bits)?),
@@ -346,6 +355,8 @@ struct CellWriter<'b> {
 enum Form {
     Typed,
     Json,
+    /// Members of the row itself.
+    Rest,
     IntegralAsInt,
     IntsAt(Vec<u8>),
 }
@@ -360,6 +371,11 @@ impl CellWriter<'_> {
         match &self.form {
             Form::Typed => write_json(self.array, index, out),
             Form::Json => out.push_str(self.array.as_string::<i32>().value(index)),
+            Form::Rest => {
+                let object = self.array.as_string::<i32>().value(index);
+                out.push(',');
+                out.push_str(object.get(1..object.len().saturating_sub(1)).unwrap_or_default());
+            }
             Form::IntegralAsInt => {
                 let number = self.array.as_primitive::<Float64Type>().value(index);
                 write_number(number, is_integral(number), out);

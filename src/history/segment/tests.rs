@@ -125,6 +125,29 @@ fn a_range_of_steps_reads_only_its_rows() {
 }
 
 #[test]
+fn more_keys_than_columns_are_kept_and_found_all_the_same() {
+    let mut text = String::new();
+    for row in 0..50 {
+        let rare: Vec<String> = (0..100).map(|key| format!("\"rare{row}.{key}\":{key}")).collect();
+        let rare = rare.join(",");
+        text.push_str(&format!("{{\"_step\":{row},\"loss\":0.5,\"weighhouse.rest\":[{row}],{rare},"));
+        text.push_str(&format!("\"last{row}\":{{\"a\":{{}}}}}}\n"));
+    }
+
+    let (meta, reader) = segment(&text);
+
+    assert_eq!(sorted(&reader.rows(0..=99).unwrap()), sorted(&text));
+    assert!(!meta.is_lossless);
+    let columns =
+        reader.columns(&keys(&["rare7.3", "rare49.3", "loss", "weighhouse.rest", "last49.a"]), 5..=49).unwrap();
+    assert_eq!(cells(&columns, "rare7.3"), [(7, "3".into())]);
+    assert_eq!(cells(&columns, "rare49.3"), [(49, "3".into())]);
+    assert_eq!(cells(&columns, "last49.a"), [(49, "{}".into())]);
+    assert_eq!(cells(&columns, "loss").len(), 45);
+    assert_eq!(cells(&columns, "weighhouse.rest")[0], (5, "[5]".into()));
+}
+
+#[test]
 fn an_empty_or_damaged_segment_is_an_error() {
     assert!(matches!(write_segment(&["\n\n"]), Err(SegmentError::Empty)));
     assert!(matches!(write_segment(&["{\"a\":}\n"]), Err(SegmentError::Row(_))));

@@ -1,5 +1,7 @@
 //! Writing a segment: a plan per column, then arrays, then the file.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::{ArrayBuilder, Float64Builder, StringBuilder, make_builder};
@@ -13,13 +15,21 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::shape::{Shape, is_big_int};
-use super::{Ints, NOTES_KEY, Notes, STEP, SegmentError, SegmentMeta};
-use crate::domain::json::{Kind, Number};
+use super::{Ints, NOTES_KEY, Notes, REST, STEP, SegmentError, SegmentMeta};
+use crate::domain::json::{Kind, Number, RawValue, write_string};
 use crate::history::columns::{Cell, Gathered, Pick, gather};
 use crate::history::keys::KeyStatistics;
 
 const ROWS_PER_GROUP: usize = 128 << 10;
 const ROWS_PER_PAGE: usize = 5_000;
+/// Two bytes each in the pages, and the dictionary stays far below its own limit.
+const MAX_DICTIONARY_VALUES: usize = 16 << 10;
+/// Rows turned into arrays at a time.
+const ROWS_PER_BATCH: usize = 8 << 10;
+/// Columns of a file; its footer and the memory for writing it grow with them.
+const MAX_COLUMNS: usize = 4096;
+/// The same where columns have members.
+const MAX_LEAVES: usize = 2 * MAX_COLUMNS;
 /// Integers up to here are exact as floats.
 const MAX_EXACT_INT: u64 = 1 << 53;
 
@@ -41,35 +51,83 @@ enum Plan {
 /// Writes the rows of `texts`, ordered by step. The texts and about 30 bytes for each value are held in memory, so the
 /// caller bounds them (a segment of 50,000 rows is a good one, a million the most).
 pub fn write_segment(texts: &[&str]) -> Result<Segment, SegmentError> {
-    let gathered = gather(texts, Pick::Members)?;
+    let mut gathered = gather(texts, Pick::Members)?;
     let (Some(&min_step), Some(&max_step)) = (gathered.steps.first(), gathered.steps.last()) else {
         return Err(SegmentError::Empty);
     };
     let rows = gathered.steps.len();
     let keys = statistics(&gathered)?;
     let is_sparse = gathered.keys.iter().any(|(_, cells)| cells.len() < rows);
+    let rest = split_rest(&mut gathered, rows);
 
     let mut notes = Notes::default();
+    if !rest.is_empty() {
+        let rest = rest.iter().map(|(row, text)| (*row, RawValue { raw: text })).collect();
+        gathered.keys.push((REST.to_owned(), rest));
+    }
+    let mut leaves = 0;
+    let mut plans = Vec::with_capacity(gathered.keys.len());
+    for (name, cells) in &gathered.keys {
+        plans.push(plan(name, cells, rows, &mut leaves, &mut notes)?);
+    }
+    let is_lossless = notes.json.is_empty();
+    let bytes = write_file(&gathered, &plans, &notes)?;
+    Ok(Segment { bytes, meta: SegmentMeta { rows: rows as u64, min_step, max_step, is_lossless, is_sparse, keys } })
+}
+
+/// Takes out the keys there is no column for, the rarest ones, and gives back their members as one object per row.
+fn split_rest(gathered: &mut Gathered<'_>, rows: usize) -> Vec<(u32, String)> {
+    let mut counts: Vec<usize> = gathered.keys.iter().map(|(_, cells)| cells.len()).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let rarest = counts.get(MAX_COLUMNS).copied().unwrap_or(0);
+    // Of keys as rare as the first that does not fit, the earlier ones stay.
+    let mut room = MAX_COLUMNS - counts.iter().take(MAX_COLUMNS).filter(|count| **count > rarest).count();
+    let mut objects: Vec<String> = Vec::new();
+    gathered.keys.retain(|(name, cells)| {
+        let is_among_rarest = cells.len() == rarest;
+        if name != REST && (cells.len() > rarest || (is_among_rarest && room > 0)) {
+            room -= usize::from(is_among_rarest);
+            return true;
+        }
+        objects.resize(rows, String::new());
+        for (row, value) in cells {
+            let object = &mut objects[*row as usize];
+            object.push(if object.is_empty() { '{' } else { ',' });
+            write_string(name, object);
+            object.push(':');
+            object.push_str(value.raw);
+        }
+        false
+    });
+    let objects = (0u32..).zip(objects).filter(|(_, object)| !object.is_empty());
+    objects.map(|(row, object)| (row, object + "}")).collect()
+}
+
+fn write_file(gathered: &Gathered<'_>, plans: &[Plan], notes: &Notes) -> Result<Vec<u8>, SegmentError> {
     let mut properties = properties();
     let mut fields = vec![Field::new(STEP, DataType::Int64, false)];
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(gathered.steps))];
-    for (name, cells) in &gathered.keys {
-        let plan = plan(name, cells, rows, &mut notes)?;
-        properties = plan.encodings(name, properties);
-        let array = plan.array(cells, rows)?;
-        fields.push(Field::new(name, array.data_type().clone(), true));
-        arrays.push(array);
+    for ((name, cells), plan) in gathered.keys.iter().zip(plans) {
+        if !plan.repeats(cells) {
+            properties = plan.encodings(name, properties);
+        }
+        fields.push(Field::new(name, plan.shape().data_type(), true));
     }
-
-    let is_lossless = notes.json.is_empty();
-    let noted = KeyValue::new(NOTES_KEY.to_owned(), serde_json::to_string(&notes)?);
+    let noted = KeyValue::new(NOTES_KEY.to_owned(), serde_json::to_string(notes)?);
     let properties = properties.set_key_value_metadata(Some(vec![noted])).build();
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
-    writer.write(&batch)?;
-    let bytes = writer.into_inner()?;
-    Ok(Segment { bytes, meta: SegmentMeta { rows: rows as u64, min_step, max_step, is_lossless, is_sparse, keys } })
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
+    // In stretches, because an array has a place for every row and most keys of wide runs are absent from most rows.
+    for first in (0..gathered.steps.len()).step_by(ROWS_PER_BATCH) {
+        let rows = first..gathered.steps.len().min(first + ROWS_PER_BATCH);
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(gathered.steps[rows.clone()].to_vec()))];
+        for ((_, cells), plan) in gathered.keys.iter().zip(plans) {
+            let start = cells.partition_point(|cell| (cell.0 as usize) < rows.start);
+            let end = cells.partition_point(|cell| (cell.0 as usize) < rows.end);
+            arrays.push(plan.array(&cells[start..end], &rows)?);
+        }
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), arrays)?)?;
+    }
+    Ok(writer.into_inner()?)
 }
 
 fn statistics(gathered: &Gathered<'_>) -> Result<KeyStatistics, SegmentError> {
@@ -100,12 +158,26 @@ fn encoded(properties: WriterPropertiesBuilder, path: Vec<String>, encoding: Enc
 }
 
 /// Finds the narrowest way to hold all values, and notes what it does not say by itself.
-fn plan(name: &str, cells: &[Cell<'_>], rows: usize, notes: &mut Notes) -> Result<Plan, SegmentError> {
-    let plan = if cells.iter().all(|cell| cell.1.kind() == Kind::Number) {
+fn plan(
+    name: &str,
+    cells: &[Cell<'_>],
+    rows: usize,
+    leaves: &mut usize,
+    notes: &mut Notes,
+) -> Result<Plan, SegmentError> {
+    let mut plan = if name == REST {
+        Plan::Json
+    } else if cells.iter().all(|cell| cell.1.kind() == Kind::Number) {
         plan_numbers(cells)
     } else {
         plan_shape(cells, rows)
     };
+    let mut own_leaves = 0;
+    plan.shape().leaves(Vec::new(), &mut |_, _| own_leaves += 1);
+    if *leaves + own_leaves > MAX_LEAVES {
+        (plan, own_leaves) = (Plan::Json, 1);
+    }
+    *leaves += own_leaves;
     match plan {
         Plan::Json => notes.json.push(name.to_owned()),
         Plan::Mixed => notes.ints.push((name.to_owned(), ints(cells, rows)?)),
@@ -169,10 +241,20 @@ pub(super) fn is_integral(float: f64) -> bool {
 }
 
 impl Plan {
-    fn array(&self, cells: &[Cell<'_>], rows: usize) -> Result<ArrayRef, SegmentError> {
+    /// The shape of the column in the file.
+    fn shape(&self) -> &Shape {
+        match self {
+            Plan::Typed(shape) => shape,
+            Plan::Mixed => &Shape::Float,
+            Plan::Json => &Shape::Text,
+        }
+    }
+
+    fn array(&self, cells: &[Cell<'_>], rows: &Range<usize>) -> Result<ArrayRef, SegmentError> {
         match self {
             Plan::Json => {
-                let mut builder = StringBuilder::with_capacity(rows, cells.iter().map(|cell| cell.1.raw.len()).sum());
+                let mut builder =
+                    StringBuilder::with_capacity(rows.len(), cells.iter().map(|cell| cell.1.raw.len()).sum());
                 each_row(cells, rows, |value| {
                     builder.append_option(value.map(|value| value.raw));
                     Ok(())
@@ -180,7 +262,7 @@ impl Plan {
                 Ok(Arc::new(builder.finish()))
             }
             Plan::Mixed | Plan::Typed(Shape::Float) => {
-                let mut builder = Float64Builder::with_capacity(rows);
+                let mut builder = Float64Builder::with_capacity(rows.len());
                 each_row(cells, rows, |value| {
                     builder.append_option(value.and_then(|value| value.as_f64()));
                     Ok(())
@@ -188,21 +270,30 @@ impl Plan {
                 Ok(Arc::new(builder.finish()))
             }
             Plan::Typed(shape) => {
-                let mut builder: Box<dyn ArrayBuilder> = make_builder(&shape.data_type(), rows);
+                let mut builder: Box<dyn ArrayBuilder> = make_builder(&shape.data_type(), rows.len());
                 each_row(cells, rows, |value| shape.append(builder.as_mut(), value))?;
                 Ok(builder.finish())
             }
         }
     }
 
+    /// Whether a float column has few distinct values (rounded losses, learning rates): a dictionary is then smaller
+    /// by half than splitting bytes.
+    fn repeats(&self, cells: &[Cell<'_>]) -> bool {
+        if !matches!(self, Plan::Mixed | Plan::Typed(Shape::Float)) {
+            return false;
+        }
+        let most = (cells.len() / 4).min(MAX_DICTIONARY_VALUES);
+        let mut distinct = HashSet::new();
+        cells.iter().all(|cell| {
+            distinct.insert(cell.1.raw);
+            distinct.len() <= most
+        })
+    }
+
     fn encodings(&self, name: &str, properties: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-        let shape = match self {
-            Plan::Typed(shape) => shape,
-            Plan::Mixed => &Shape::Float,
-            Plan::Json => &Shape::Text,
-        };
         let mut properties = Some(properties);
-        shape.leaves(vec![name.to_owned()], &mut |path, leaf| {
+        self.shape().leaves(vec![name.to_owned()], &mut |path, leaf| {
             let encoding = match leaf {
                 Shape::Float => Encoding::BYTE_STREAM_SPLIT,
                 Shape::Int => Encoding::DELTA_BINARY_PACKED,
@@ -217,12 +308,12 @@ impl Plan {
 /// Calls `each` for every row, with the value where there is one.
 fn each_row<'a>(
     cells: &[Cell<'a>],
-    rows: usize,
-    mut each: impl FnMut(Option<crate::domain::json::RawValue<'a>>) -> Result<(), SegmentError>,
+    rows: &Range<usize>,
+    mut each: impl FnMut(Option<RawValue<'a>>) -> Result<(), SegmentError>,
 ) -> Result<(), SegmentError> {
     let mut cells = cells.iter().peekable();
-    for row in (0u32..).take(rows) {
-        each(cells.next_if(|cell| cell.0 == row).map(|cell| cell.1))?;
+    for row in rows.clone() {
+        each(cells.next_if(|cell| cell.0 as usize == row).map(|cell| cell.1))?;
     }
     Ok(())
 }
