@@ -34,17 +34,18 @@ impl App {
         caller.may(Action::UserManage, user::instance(), &licence)?;
         let name = EntityName::parse(&input.username).map_err(|why| Error::invalid("username", &why))?;
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
-        let imported = input.api_key.as_ref().map(|key| ApiKey::check_imported(key.expose())).transpose();
-        let imported = imported.map_err(|why| Error::invalid("api_key", &why))?;
-        let made = imported.is_none().then(ApiKey::generate);
-        let key_hash = imported.as_ref().or(made.as_ref()).map(|key| self.keys.hash(key.expose())).unwrap_or_default();
+        let is_made = input.api_key.is_none();
+        let key = match &input.api_key {
+            Some(given) => ApiKey::check_imported(given.expose()).map_err(|why| Error::invalid("api_key", &why))?,
+            None => ApiKey::generate(),
+        };
         let new = NewUser {
             name,
             email: input.email,
             full_name: input.name,
             password_hash: hash_on_pool(input.password).await?,
             system_admin: input.system_admin,
-            key_hash,
+            key_hash: self.keys.hash(key.expose()),
         };
         let caller = *caller;
         let created = self.db.write(move |tx| {
@@ -53,7 +54,7 @@ impl App {
         });
         let (id, user) = created.await?;
         tracing::info!(user.id = %id, user.system_admin, "created a person");
-        Ok(CreatedUser { user, api_key: made })
+        Ok(CreatedUser { user, api_key: is_made.then_some(key) })
     }
 
     /// A page of people in the order of their creation, after the person `after`, and where the next one starts.
