@@ -12,7 +12,7 @@ LOGGED = """
     run.log({"histogram": wandb.Histogram(np_histogram=([1, 2, 3], [0, 1, 2, 3])), "mixed": "text"})
     run.log({"loss": 0.25}, step=10)
     run.log({"count": 4}, step=10)
-    run.log({"loss": 0.125, "count": 5})
+    run.log({"loss": 0.125, "count": 5}, step=11, commit=True)
     run.log({"tiny": 5e-324, "huge": 1.7976931348623157e308, "sum": 0.1 + 0.2, "with/slash": 1, "with.dot": 2, "with space": 3})
     run.finish()
 """
