@@ -1,8 +1,9 @@
 //! `weighhouse serve`: opens the data directory, listens, and drains on SIGTERM or Ctrl-C.
 
 use super::SettingsArguments;
+use super::opening::opening;
 use crate::api::{self, Door};
-use crate::app::{App, Opening};
+use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
 use crate::telemetry::{self, Format, Metrics};
@@ -65,18 +66,6 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await?;
     info!("stopped");
     Ok(())
-}
-
-fn opening(config: &Config) -> anyhow::Result<Opening> {
-    Ok(Opening {
-        data_dir: config.data.dir.clone(),
-        cache_bytes: config.database.cache_bytes(),
-        min_free_bytes: config.database.min_free_mib << 20,
-        queued_writes: usize::try_from(config.database.queue_requests)?,
-        open_reads: usize::try_from(config.database.read_transactions)?,
-        read_secs: config.database.read_transaction_secs,
-        master_key: config.secrets.read_master_key()?.map(|key| key.expose().to_owned().into()),
-    })
 }
 
 /// Done when the process is asked to stop.

@@ -192,6 +192,23 @@ impl<K: Key, T: Key> Unique<K, T> {
         let target = T::read(&mut bytes.as_slice());
         target.map(Some).ok_or_else(|| DbError::Damaged(format!("an entry of `{}`", self.space.name)))
     }
+
+    /// Entries whose names start with `prefix`, in order, after the name `after`.
+    pub fn list(
+        &self,
+        tx: &impl Read,
+        prefix: &impl Key,
+        after: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, T)>, DbError> {
+        let range = self.space.under(prefix, after.map(|key| self.space.key(key)));
+        let damaged = || DbError::Damaged(format!("an entry of `{}`", self.space.name));
+        let read = |(key, target): &Pair| {
+            let target = T::read(&mut target.as_slice()).ok_or_else(damaged)?;
+            Ok((read_key(self.space, key)?, target))
+        };
+        tx.scan(&range, false, limit)?.iter().map(read).collect()
+    }
 }
 
 /// Keys that lead to records: the parent first, the record's own key last.
