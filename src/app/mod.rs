@@ -1,6 +1,12 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
 mod error;
+/// Run files: names, contents, and the URLs that lead to them.
+pub mod file;
+/// Projects.
+pub mod project;
+/// Runs.
+pub mod run;
 /// People.
 pub mod user;
 

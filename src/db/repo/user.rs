@@ -64,7 +64,7 @@ pub fn list(
 
 /// By the name as it was given.
 pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserId, User)>>, DbError> {
-    let Some(found) = entity::by_name(tx, name)? else { return Ok(None) };
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     let EntityKind::Person(id) = found.entity.kind else { return Ok(None) };
     Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
