@@ -7,4 +7,4 @@ mod router;
 /// Status codes, chosen once for all adapters.
 mod status;
 
-pub use router::{Door, router};
+pub use router::{Door, Options, router};
