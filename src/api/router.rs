@@ -1,13 +1,14 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
-use super::rest;
+use super::{rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::{delete, post};
+use axum::routing::{delete, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     door: Door,
     pub intake: Intake,
     pub options: Arc<Options>,
+    pub schema: ClientSchema,
 }
 
 /// All routes for one door.
@@ -55,7 +57,9 @@ pub fn router(app: App, door: Door, options: Options) -> Router {
         .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
         .route("/api/v1/users/{username}", delete(rest::user::delete))
         .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
-        .with_state(Shared { app, door, intake, options: Arc::new(options) })
+        .route("/graphql", post(graphql::post))
+        .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
+        .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })
 }
 
 /// Who asks, checked before the request's body is read.

@@ -1,5 +1,4 @@
-//! Run files: names, contents, and the tokens that let a client send and fetch bytes without credentials.
-//! Permission is asked for when a token is made; whoever holds one may use it until it expires.
+//! Run files: making, listing and deleting them, and the tokens with which their bytes are sent and fetched (`transfer`).
 
 use super::project::seen;
 use super::run::{FoundRun, RunPath, existing};
@@ -7,14 +6,8 @@ use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::repo::{file, run};
 use crate::domain::file::{FileContents, FilePath, RunFile};
-use crate::domain::id::{EntityId, FileId, ObjectId, RunId};
-use crate::storage::download::Download;
+use crate::domain::id::{FileId, RunId};
 use crate::storage::sign::Grant;
-use crate::storage::upload::{Expected, receive};
-use crate::storage::{ObjectKey, Store};
-use bytes::Bytes;
-use futures_util::Stream;
-use std::fmt::Display;
 
 /// As many as a client may name in one request.
 const FILES_PER_REQUEST: usize = 10_000;
@@ -27,18 +20,18 @@ pub struct ListedFile {
     pub contents: FileContents,
 }
 
+impl ListedFile {
+    /// Guessed from the name.
+    pub fn content_type(&self) -> String {
+        mime_guess::from_path(self.path.as_str()).first_or_octet_stream().to_string()
+    }
+}
+
 /// A file that may be sent to us with this token.
 #[derive(Debug, Clone)]
 pub struct FileUpload {
     pub name: String,
     pub token: String,
-}
-
-/// Stored bytes that a token leads to.
-pub struct FileDownload {
-    pub path: FilePath,
-    pub contents: FileContents,
-    pub bytes: Download,
 }
 
 impl App {
@@ -64,52 +57,6 @@ impl App {
         let tokens = ids.into_iter().map(|id| self.signer.sign(Grant::PutFile(id), expires));
         let uploads = names.into_iter().zip(tokens).map(|(name, token)| FileUpload { name, token }).collect();
         Ok((found, uploads))
-    }
-
-    /// Takes the bytes of a file. The file is listed with them when this returns, and as it was before if it fails.
-    pub async fn receive_file<S, E>(&self, token: &str, declared_bytes: Option<u64>, body: S) -> Result<[u8; 16], Error>
-    where
-        S: Stream<Item = Result<Bytes, E>> + Send,
-        E: Display,
-    {
-        let Grant::PutFile(id) = self.verify(token)? else { return Err(Error::BadUrl("it is not for sending".into())) };
-        let gone = || Error::NotFound("the file or its run was deleted".into());
-        let found = self.db.write(move |tx| {
-            let found = file::run_of(tx, &Caller::SYSTEM, id)?;
-            let owner = found.map(|found| Caller::SYSTEM.may(Action::RunLog, found, &crate::access::Licence::none()));
-            let Some(owner) = owner.transpose()? else { return Ok(None) };
-            Ok::<_, Error>(Some((owner.at.entity.id, tx.new_id::<ObjectId>()?)))
-        });
-        let (owner, object) = found.await?.ok_or_else(gone)?;
-        let expected =
-            Expected { declared_bytes, max_bytes: self.settings.upload_bytes, idle_timeout: self.settings.upload_idle };
-        let key = ObjectKey::run_file(object);
-        let received = receive(self.store(owner), &key, body, &expected).await?;
-        let (size_bytes, md5) = (received.size_bytes, received.md5);
-        let stored = self.db.write(move |tx| {
-            let contents = FileContents { object, size_bytes, md5, uploaded_at: tx.now() };
-            let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(false) };
-            let found = Caller::SYSTEM.may(Action::RunLog, found, &crate::access::Licence::none())?;
-            Ok::<_, Error>(file::set_contents(tx, &found, id, contents)?.is_some())
-        });
-        if stored.await? { Ok(md5) } else { Err(gone()) }
-    }
-
-    /// Opens what a token leads to.
-    pub async fn open_file(&self, token: &str) -> Result<FileDownload, Error> {
-        let Grant::GetObject(object) = self.verify(token)? else {
-            return Err(Error::BadUrl("it is not for fetching a file".into()));
-        };
-        let found = self.db.read(move |tx| {
-            let Some((file, found)) = file::by_object(tx, &Caller::SYSTEM, object)? else { return Ok(None) };
-            let found = Caller::SYSTEM.may(Action::RunRead, found, &crate::access::Licence::none())?;
-            Ok::<_, Error>(Some((file, found.at.entity.id)))
-        });
-        let gone = || Error::NotFound("the file was replaced or deleted; ask for its URL again".into());
-        let (file, owner) = found.await?.ok_or_else(gone)?;
-        let contents = file.contents.ok_or_else(gone)?;
-        let bytes = Download::open(self.store(owner), &ObjectKey::run_file(object)).await?;
-        Ok(FileDownload { path: file.path, contents, bytes })
     }
 
     /// A token that fetches these contents.
@@ -179,6 +126,13 @@ impl App {
         files.await
     }
 
+    /// How many of the named files have arrived.
+    pub async fn count_files_there(&self, caller: &Caller, path: RunPath, names: Vec<String>) -> Result<usize, Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let found = self.db.read(move |tx| existing(tx, &caller, &path, Action::RunRead, &licence)).await?;
+        Ok(self.run_files_named(&found, names).await?.len())
+    }
+
     /// Deletes files by id; each needs the right to delete its run. All of them are deleted, or none.
     pub async fn delete_run_files(&self, caller: &Caller, ids: Vec<FileId>) -> Result<(), Error> {
         if ids.len() > FILES_PER_REQUEST {
@@ -197,14 +151,6 @@ impl App {
         let count = deleted.await?;
         tracing::info!(count, "deleted run files");
         Ok(())
-    }
-
-    fn verify(&self, token: &str) -> Result<Grant, Error> {
-        self.signer.verify(token, self.clock.now()).map_err(|why| Error::BadUrl(why.to_string()))
-    }
-
-    fn store(&self, owner: EntityId) -> &Store {
-        self.stores.for_entity(owner)
     }
 }
 

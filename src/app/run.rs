@@ -8,7 +8,6 @@ use crate::db::repo::project::FoundProject;
 use crate::db::repo::run;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::display_name::display_name;
-use crate::domain::id::RunId;
 use crate::domain::json::Value;
 use crate::domain::name::EntityName;
 use crate::domain::project::{DEFAULT_PROJECT, ProjectName};
@@ -85,27 +84,6 @@ impl App {
         found.await
     }
 
-    /// Runs of a project by creation, after the run `after`.
-    pub async fn list_runs(
-        &self,
-        caller: &Caller,
-        project: &Allowed<FoundProject>,
-        after: Option<RunId>,
-        limit: usize,
-    ) -> Result<Vec<Allowed<FoundRun>>, Error> {
-        let (caller, licence, id) = (*caller, self.licence.clone(), project.id);
-        let listed = self.db.read(move |tx| {
-            let found = crate::db::repo::project::get(tx, &caller, id)?;
-            let Some(project) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(Vec::new()) };
-            let after = match after {
-                None => None,
-                Some(id) => run::created_at(tx, &project, id)?.map(|created_at| (created_at, id)),
-            };
-            Ok::<_, Error>(run::list(tx, &project, after, limit)?)
-        });
-        listed.await
-    }
-
     /// Makes the run or changes it.
     pub async fn upsert_run(&self, caller: &Caller, input: UpsertRun) -> Result<UpsertedRun, Error> {
         let config = self.check_config(input.config.as_deref())?;
@@ -137,6 +115,16 @@ impl App {
             Ok::<_, Error>(UpsertedRun { run, inserted })
         });
         upserted.await
+    }
+
+    /// Whether the caller may log to the project.
+    pub async fn may_log(&self, caller: &Caller, project: &Allowed<FoundProject>) -> Result<bool, Error> {
+        let (caller, licence, id) = (*caller, self.licence.clone(), project.id);
+        let found = self.db.read(move |tx| {
+            let found = crate::db::repo::project::get(tx, &caller, id)?;
+            Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
+        });
+        found.await
     }
 
     /// Tells the run's client to stop, with its next request.

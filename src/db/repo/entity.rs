@@ -58,6 +58,12 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
     })
 }
 
+/// Whether the caller is somebody in the entity or its organization: enough to know that it exists.
+pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, DbError> {
+    let grants = grants_in(tx, caller, found)?;
+    Ok(grants.personal || grants.team.is_some() || grants.organization.is_some())
+}
+
 /// The caller's own entity: where a run goes that names none.
 pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity>, DbError> {
     let Some(user) = caller.user_id() else { return Ok(None) };
