@@ -1,6 +1,7 @@
 //! Every route, and whom a request through each door comes from.
 
-use super::rest;
+use super::http::body::Intake;
+use super::{file_stream, rest};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
@@ -23,19 +24,28 @@ pub enum Door {
     Admin,
 }
 
+/// How request bodies are taken that are held in memory whole.
+#[derive(Clone)]
+pub struct Bodies {
+    pub intake: Intake,
+    pub file_stream_bytes: usize,
+}
+
 #[derive(Clone)]
 pub(super) struct Shared {
     pub app: App,
+    pub bodies: Bodies,
     door: Door,
 }
 
 /// All routes for one door.
-pub fn router(app: App, door: Door) -> Router {
+pub fn router(app: App, door: Door, bodies: Bodies) -> Router {
     Router::new()
+        .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
         .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
         .route("/api/v1/users/{username}", delete(rest::user::delete))
         .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
-        .with_state(Shared { app, door })
+        .with_state(Shared { app, bodies, door })
 }
 
 /// Who asks, checked before the request's body is read.

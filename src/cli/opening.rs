@@ -2,6 +2,7 @@
 
 use crate::app::{Opening, Settings};
 use crate::config::Config;
+use crate::domain::clock::Clock;
 use crate::domain::json::RowLimits;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         read_secs: config.database.read_transaction_secs,
         master_key: config.secrets.read_master_key()?.map(|key| key.expose().to_owned().into()),
         settings: settings(config)?,
+        clock: Clock::system(),
     })
 }
 
