@@ -1,5 +1,6 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
@@ -54,6 +55,7 @@ pub(super) struct Shared {
 pub fn router(app: App, door: Door, options: Options) -> Router {
     let intake = Intake::new(options.budget.clone(), options.body_idle);
     Router::new()
+        .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
         .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
         .route("/api/v1/users/{username}", delete(rest::user::delete))
         .layer(DefaultBodyLimit::max(REST_BODY_BYTES))

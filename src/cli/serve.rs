@@ -70,6 +70,7 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     Ok(())
 }
 
+/// Bodies in memory share one budget, whichever door they come through.
 /// Done when the process is asked to stop.
 fn stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;

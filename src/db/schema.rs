@@ -3,15 +3,16 @@
 use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
+use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::id::{
-    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, UserId,
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
 };
 use crate::domain::project::Project;
 use crate::domain::run::{Alert, Run};
-use crate::domain::stream::RunStreams;
+use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::user::{KeyRecord, User};
 use serde::{Deserialize, Serialize};
 
@@ -62,12 +63,52 @@ pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_fi
 
 pub const ALERTS: Table<(RunId, AlertId), Alert> = Table::new(27, "alerts");
 
+/// Lines that are not sealed yet, by stream, the run's generation, and their first line; for the console, whose lines
+/// are rewritten, by the order in which they came.
+pub const TAIL_CHUNKS: Table<(RunId, Stream, u32, u64), Chunk> = Table::new(40, "tail_chunks");
+/// Writers of shared runs, by the run's generation and a hash of the name they give themselves.
+pub const SHARED_WRITERS: Table<(RunId, u32, [u8; 16]), SharedWriter> = Table::new(41, "shared_writers");
+/// What a stream consists of before its tail, in the order of its lines.
+pub const SEALED_PARTS: Table<(RunId, Stream, u32), SealedPart> = Table::new(42, "sealed_parts");
+/// The runs that an object serves: a fork shares its parent's.
+pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(43, "parts_by_segment");
+/// What is known about the rows of a segment of history, as `history` encodes it.
+pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
+
 /// A JSON text as the client wrote it, bare NaN included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonText(pub String);
 
 impl Record for JsonText {}
-impl Stored<RunId> for JsonText {}
+impl Stored<RunId> for JsonText {
+    const HAS_INDEXES: bool = false;
+}
+
+/// Bytes whose form is someone else's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts(#[serde(with = "crate::domain::chunk::as_bytes")] pub Vec<u8>);
+
+impl Record for Facts {}
+impl Stored<SegmentId> for Facts {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for Chunk {}
+impl Stored<(RunId, Stream, u32, u64)> for Chunk {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for SharedWriter {}
+impl Stored<(RunId, u32, [u8; 16])> for SharedWriter {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for SealedPart {}
+impl Stored<(RunId, Stream, u32)> for SealedPart {
+    fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
+        entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
+    }
+}
 
 impl Record for User {}
 impl Stored<UserId> for User {
@@ -133,7 +174,9 @@ impl Stored<RunId> for Run {
 }
 
 impl Record for RunStreams {}
-impl Stored<RunId> for RunStreams {}
+impl Stored<RunId> for RunStreams {
+    const HAS_INDEXES: bool = false;
+}
 
 impl Record for RunFile {}
 impl Stored<FileId> for RunFile {

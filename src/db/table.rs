@@ -52,6 +52,9 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 
 /// A record that lives in a [`Table`], and the index entries that go with it.
 pub trait Stored<K>: Record {
+    /// Records that are in no index say `false`: they are written without reading what was there before.
+    const HAS_INDEXES: bool = true;
+
     /// Adds the entries of this record. The default is none.
     fn indexes(&self, _key: &K, _entries: &mut Entries) {}
 }
@@ -107,6 +110,10 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// Stores the record and brings its indexes up to date; a unique name of another record is refused.
     pub fn put(&self, tx: &mut WriteTx<'_>, key: &K, record: &V) -> Result<(), PutError> {
+        if !V::HAS_INDEXES {
+            tx.put(self.space.key(key), record.write()?);
+            return Ok(());
+        }
         let before = Entries::of(self.get(tx, key)?.as_ref(), key);
         let after = Entries::of(Some(record), key);
         for (name, target) in after.unique.difference(&before.unique) {

@@ -5,4 +5,6 @@ pub mod entity;
 pub mod file;
 pub mod project;
 pub mod run;
+/// What is streamed into a run: its newest lines, and what they are sealed into.
+pub mod stream;
 pub mod user;
