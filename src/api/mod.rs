@@ -4,5 +4,7 @@
 pub mod http;
 mod rest;
 mod router;
+/// Status codes, chosen once for all adapters.
+mod status;
 
-pub use router::{Door, router};
+pub use router::{Door, Options, router};

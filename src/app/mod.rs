@@ -1,6 +1,12 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
 mod error;
+/// Run files: names, contents, and the URLs that lead to them.
+pub mod file;
+/// Projects.
+pub mod project;
+/// Runs.
+pub mod run;
 /// People.
 pub mod user;
 
@@ -10,8 +16,10 @@ use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::json::RowLimits;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
+use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +36,31 @@ pub struct Opening {
     pub read_secs: u64,
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
+    pub settings: Settings,
+}
+
+/// What use cases need to know of the settings, as plain values.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Limits of one history row and its values.
+    pub rows: RowLimits,
+    pub config_bytes: usize,
+    /// The largest file to take; `None` is any.
+    pub upload_bytes: Option<u64>,
+    pub read_url_secs: i64,
+    pub write_url_secs: i64,
+    /// How long an upload may stand still.
+    pub upload_idle: Duration,
+    pub seal_rows: u64,
+    pub seal_bytes: u64,
+    pub seal_idle_secs: i64,
+    /// Memory for decoded history.
+    pub history_cache_bytes: usize,
+    /// A running run that is silent for longer has crashed.
+    pub heartbeat_secs: i64,
+    /// The same for one that was told to make way.
+    pub preempted_secs: i64,
+    pub trash_days: i64,
 }
 
 /// Why the data directory could not be opened.
@@ -49,6 +82,12 @@ pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
     licence: Licence,
+    stores: Stores,
+    signer: Arc<Signer>,
+    settings: Arc<Settings>,
+    clock: Clock,
+    /// Runs that were silent while the server was down have not crashed for it.
+    started_at: Timestamp,
 }
 
 impl App {
@@ -61,13 +100,26 @@ impl App {
         };
         let objects = directory.join("objects");
         let failed = |reason| OpenError::Store { directory: objects.clone(), reason };
-        let removed = Stores::local(&objects).map_err(failed)?.remove_unfinished().await.map_err(failed)?;
+        let stores = Stores::local(&objects).map_err(failed)?;
+        let removed = stores.remove_unfinished().await.map_err(failed)?;
         if removed > 0 {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
-        let db = tokio::task::spawn_blocking(move || open_db(&opening));
+        let (clock, settings) = (Clock::system(), Arc::new(opening.settings.clone()));
+        let started_at = clock.now();
+        let db_clock = clock.clone();
+        let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self { db, keys: Arc::new(KeyHasher::new(&master)), licence: Licence::none() })
+        Ok(Self {
+            db,
+            keys: Arc::new(KeyHasher::new(&master)),
+            licence: Licence::none(),
+            stores,
+            signer: Arc::new(Signer::new(&master, None)),
+            settings,
+            clock,
+            started_at,
+        })
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.
@@ -76,7 +128,7 @@ impl App {
     }
 }
 
-fn open_db(opening: &Opening) -> Result<Db, OpenError> {
+fn open_db(opening: &Opening, clock: Clock) -> Result<Db, OpenError> {
     let options = RedbOptions { cache_bytes: opening.cache_bytes, min_free_bytes: opening.min_free_bytes };
     let limits = Limits {
         queued_writes: opening.queued_writes,
@@ -85,7 +137,7 @@ fn open_db(opening: &Opening) -> Result<Db, OpenError> {
     };
     let engine = RedbEngine::open(opening.data_dir.join("metadata.redb"), &options)
         .map_err(|reason| OpenError::Database { directory: opening.data_dir.clone(), reason })?;
-    Db::new(Arc::new(engine), Clock::system(), &limits).map_err(OpenError::Writer)
+    Db::new(Arc::new(engine), clock, &limits).map_err(OpenError::Writer)
 }
 
 /// redb may panic on a damaged file instead of saying so.

@@ -142,8 +142,13 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// The last record whose key starts with `prefix`.
     pub fn last(&self, tx: &impl Read, prefix: &impl Key) -> Result<Option<(K, V)>, DbError> {
-        let found = tx.scan(&self.space.under(prefix, None), true, 1)?;
-        found.first().map(|pair| self.decode_pair(pair)).transpose()
+        Ok(self.list_last(tx, prefix, 1)?.pop())
+    }
+
+    /// The last records whose keys start with `prefix`, last one first.
+    pub fn list_last(&self, tx: &impl Read, prefix: &impl Key, limit: usize) -> Result<Vec<(K, V)>, DbError> {
+        let found = tx.scan(&self.space.under(prefix, None), true, limit)?;
+        found.iter().map(|pair| self.decode_pair(pair)).collect()
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V, DbError> {
@@ -191,6 +196,23 @@ impl<K: Key, T: Key> Unique<K, T> {
         let Some(bytes) = tx.get(&self.space.key(key))? else { return Ok(None) };
         let target = T::read(&mut bytes.as_slice());
         target.map(Some).ok_or_else(|| DbError::Damaged(format!("an entry of `{}`", self.space.name)))
+    }
+
+    /// Entries whose names start with `prefix`, in order, after the name `after`.
+    pub fn list(
+        &self,
+        tx: &impl Read,
+        prefix: &impl Key,
+        after: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, T)>, DbError> {
+        let range = self.space.under(prefix, after.map(|key| self.space.key(key)));
+        let damaged = || DbError::Damaged(format!("an entry of `{}`", self.space.name));
+        let read = |(key, target): &Pair| {
+            let target = T::read(&mut target.as_slice()).ok_or_else(damaged)?;
+            Ok((read_key(self.space, key)?, target))
+        };
+        tx.scan(&range, false, limit)?.iter().map(read).collect()
     }
 }
 

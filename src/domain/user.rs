@@ -1,4 +1,4 @@
-//! People, their personal entities and their API keys.
+//! People and their API keys.
 
 use super::clock::Timestamp;
 use super::id::{EntityId, UserId};
@@ -14,14 +14,6 @@ pub struct User {
     pub password_hash: Option<String>,
     pub system_admin: bool,
     pub entity: EntityId,
-    pub created_at: Timestamp,
-}
-
-/// What owns projects. So far: a person's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entity {
-    pub name: EntityName,
-    pub owner: UserId,
     pub created_at: Timestamp,
 }
 

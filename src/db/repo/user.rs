@@ -1,13 +1,15 @@
 //! People, their personal entities and their keys.
 
+use super::entity;
 use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ENTITY_BY_NAME, USERS};
+use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, USERS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::id::{ApiKeyId, EntityId, UserId};
 use crate::domain::name::EntityName;
-use crate::domain::user::{Entity, KeyRecord, User};
+use crate::domain::user::{KeyRecord, User};
 
 /// The whole instance: what actions on people of all organizations are checked on.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub struct NewUser {
 pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) -> Result<(UserId, User), PutError> {
     instance.must_be(Action::UserManage);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), owner: id, created_at })?;
+    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), kind: EntityKind::Person(id), created_at })?;
     let user = User {
         name: new.name,
         email: new.email,
@@ -62,9 +64,9 @@ pub fn list(
 
 /// By the name as it was given.
 pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserId, User)>>, DbError> {
-    let Some(entity) = ENTITY_BY_NAME.find(tx, &name.folded())? else { return Ok(None) };
-    let Some(entity) = ENTITIES.get(tx, &entity)?.filter(|entity| entity.name == *name) else { return Ok(None) };
-    Ok(USERS.get(tx, &entity.owner)?.map(|user| Unchecked::new((entity.owner, user), Grants::default())))
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
+    let EntityKind::Person(id) = found.entity.kind else { return Ok(None) };
+    Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
 
 /// Deletes the person and all their keys; the name is free again and inherits nothing.
