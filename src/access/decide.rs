@@ -3,7 +3,7 @@
 use super::caller::{Caller, Principal};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Area, Cell, Column, Feature};
-use super::roles::{OrganizationRole, TeamRole, Visibility};
+use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use thiserror::Error;
 
 /// Why the caller may not.

@@ -1,7 +1,7 @@
 //! What a decision is made from: the grants read beside an object, and the licence.
 
 use super::policy::Feature;
-use super::roles::{OrganizationRole, TeamRole, Visibility};
+use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use std::collections::BTreeSet;
 
 /// What was read about the caller beside an object, in the object's own transaction.

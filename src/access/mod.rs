@@ -5,11 +5,10 @@ mod decide;
 mod grants;
 mod policy;
 mod proof;
-mod roles;
 
+pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 pub use caller::{Caller, KeyScope, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Feature, Rule};
 pub use proof::{Allowed, Unchecked};
-pub use roles::{OrganizationRole, TeamRole, Visibility};

@@ -91,8 +91,8 @@ impl<T> Deref for Allowed<T> {
 mod tests {
     use super::*;
     use crate::access::caller::KeyScope;
-    use crate::access::roles::TeamRole;
     use crate::domain::id::UserId;
+    use crate::domain::role::TeamRole;
 
     fn member() -> (Caller, Unchecked<&'static str>) {
         let grants = Grants { team: Some(TeamRole::Member), ..Grants::default() };

@@ -1,6 +1,24 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Entities and organizations, as the client asks for them.
+pub mod entity;
 mod error;
+/// Run files: names, contents, and the URLs that lead to them.
+pub mod file;
+/// People, as the client asks for them.
+pub mod person;
+/// Projects.
+pub mod project;
+/// Runs.
+pub mod run;
+/// Listing and counting runs.
+pub mod run_list;
+/// Taking in what clients stream into runs.
+pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
+/// Bytes behind signed tokens.
+pub mod transfer;
 /// People.
 pub mod user;
 
@@ -10,8 +28,10 @@ use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::json::RowLimits;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
+use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +48,53 @@ pub struct Opening {
     pub read_secs: u64,
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
+    pub settings: Settings,
+    pub clock: Clock,
+}
+
+/// What use cases need to know of the settings, as plain values.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Limits of one history row and its values.
+    pub rows: RowLimits,
+    pub config_bytes: usize,
+    /// The largest file to take; `None` is any.
+    pub upload_bytes: Option<u64>,
+    pub read_url_secs: i64,
+    pub write_url_secs: i64,
+    /// How long an upload may stand still.
+    pub upload_idle: Duration,
+    pub seal_rows: u64,
+    pub seal_bytes: u64,
+    pub seal_idle_secs: i64,
+    /// Memory for decoded history.
+    pub history_cache_bytes: usize,
+    /// A running run that is silent for longer has crashed.
+    pub heartbeat_secs: i64,
+    /// The same for one that was told to make way.
+    pub preempted_secs: i64,
+    pub trash_days: i64,
+}
+
+impl Default for Settings {
+    /// What `config/default.toml` says.
+    fn default() -> Self {
+        Self {
+            rows: RowLimits::default(),
+            config_bytes: 10 << 20,
+            upload_bytes: None,
+            read_url_secs: 3600,
+            write_url_secs: 86_400,
+            upload_idle: Duration::from_secs(30),
+            seal_rows: 50_000,
+            seal_bytes: 4 << 20,
+            seal_idle_secs: 900,
+            history_cache_bytes: 32 << 20,
+            heartbeat_secs: 300,
+            preempted_secs: 1800,
+            trash_days: 30,
+        }
+    }
 }
 
 /// Why the data directory could not be opened.
@@ -49,6 +116,12 @@ pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
     licence: Licence,
+    stores: Stores,
+    signer: Arc<Signer>,
+    settings: Arc<Settings>,
+    clock: Clock,
+    /// Runs that were silent while the server was down have not crashed for it.
+    started_at: Timestamp,
 }
 
 impl App {
@@ -61,13 +134,26 @@ impl App {
         };
         let objects = directory.join("objects");
         let failed = |reason| OpenError::Store { directory: objects.clone(), reason };
-        let removed = Stores::local(&objects).map_err(failed)?.remove_unfinished().await.map_err(failed)?;
+        let stores = Stores::local(&objects).map_err(failed)?;
+        let removed = stores.remove_unfinished().await.map_err(failed)?;
         if removed > 0 {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
-        let db = tokio::task::spawn_blocking(move || open_db(&opening));
+        let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
+        let started_at = clock.now();
+        let db_clock = clock.clone();
+        let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self { db, keys: Arc::new(KeyHasher::new(&master)), licence: Licence::none() })
+        Ok(Self {
+            db,
+            keys: Arc::new(KeyHasher::new(&master)),
+            licence: Licence::none(),
+            stores,
+            signer: Arc::new(Signer::new(&master, None)),
+            settings,
+            clock,
+            started_at,
+        })
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.
@@ -76,7 +162,7 @@ impl App {
     }
 }
 
-fn open_db(opening: &Opening) -> Result<Db, OpenError> {
+fn open_db(opening: &Opening, clock: Clock) -> Result<Db, OpenError> {
     let options = RedbOptions { cache_bytes: opening.cache_bytes, min_free_bytes: opening.min_free_bytes };
     let limits = Limits {
         queued_writes: opening.queued_writes,
@@ -85,7 +171,7 @@ fn open_db(opening: &Opening) -> Result<Db, OpenError> {
     };
     let engine = RedbEngine::open(opening.data_dir.join("metadata.redb"), &options)
         .map_err(|reason| OpenError::Database { directory: opening.data_dir.clone(), reason })?;
-    Db::new(Arc::new(engine), Clock::system(), &limits).map_err(OpenError::Writer)
+    Db::new(Arc::new(engine), clock, &limits).map_err(OpenError::Writer)
 }
 
 /// redb may panic on a damaged file instead of saying so.

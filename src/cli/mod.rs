@@ -1,6 +1,7 @@
 //! One file per subcommand of the `weighhouse` command.
 
 mod check_config;
+mod opening;
 mod serve;
 
 use crate::config::{self, Config};

@@ -1,8 +1,9 @@
 //! `weighhouse serve`: opens the data directory, listens, and drains on SIGTERM or Ctrl-C.
 
 use super::SettingsArguments;
+use super::opening::{api_options, opening};
 use crate::api::{self, Door};
-use crate::app::{App, Opening};
+use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
 use crate::telemetry::{self, Format, Metrics};
@@ -50,11 +51,13 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
+    let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
-    let public_router = api::router(app.clone(), Door::Public).merge(health::probes(Arc::clone(&checks)));
+    let public_router =
+        api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
     let admin_router =
-        api::router(app, Door::Admin).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
+        api::router(app, Door::Admin, adapters).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
@@ -67,18 +70,7 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     Ok(())
 }
 
-fn opening(config: &Config) -> anyhow::Result<Opening> {
-    Ok(Opening {
-        data_dir: config.data.dir.clone(),
-        cache_bytes: config.database.cache_bytes(),
-        min_free_bytes: config.database.min_free_mib << 20,
-        queued_writes: usize::try_from(config.database.queue_requests)?,
-        open_reads: usize::try_from(config.database.read_transactions)?,
-        read_secs: config.database.read_transaction_secs,
-        master_key: config.secrets.read_master_key()?.map(|key| key.expose().to_owned().into()),
-    })
-}
-
+/// Bodies in memory share one budget, whichever door they come through.
 /// Done when the process is asked to stop.
 fn stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;

@@ -3,8 +3,18 @@
 use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
-use crate::domain::id::{ApiKeyId, EntityId, IdKind, UserId};
-use crate::domain::user::{Entity, KeyRecord, User};
+use crate::domain::chunk::Chunk;
+use crate::domain::clock::Timestamp;
+use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
+use crate::domain::file::RunFile;
+use crate::domain::id::{
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
+};
+use crate::domain::project::Project;
+use crate::domain::run::{Alert, Run};
+use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
+use crate::domain::user::{KeyRecord, User};
+use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
 pub const ID_BLOCKS: Space = Space { number: 1, name: "id_blocks" };
@@ -21,6 +31,85 @@ pub const API_KEYS: Table<ApiKeyId, KeyRecord> = Table::new(6, "api_keys");
 pub const API_KEY_BY_HASH: Unique<[u8; 32], ApiKeyId> = Unique::new(7, "api_key_by_hash");
 pub const API_KEYS_BY_USER: Index<(UserId, ApiKeyId)> = Index::new(8, "api_keys_by_user");
 
+pub const ORGANIZATIONS: Table<OrganizationId, Organization> = Table::new(9, "organizations");
+pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMember> =
+    Table::new(10, "organization_members");
+pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
+pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
+pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
+pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
+
+pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
+pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
+
+pub const RUNS: Table<RunId, Run> = Table::new(17, "runs");
+/// A deleted run keeps its name until it is purged.
+pub const RUN_BY_NAME: Unique<(ProjectId, String), RunId> = Unique::new(18, "run_by_name");
+/// Oldest first, without the deleted.
+pub const RUNS_BY_CREATION: Index<(ProjectId, Timestamp, RunId)> = Index::new(19, "runs_by_creation");
+/// Those whose silence means a crash.
+pub const ALIVE_RUNS: Index<RunId> = Index::new(20, "alive_runs");
+/// Those in the trash, oldest first.
+pub const DELETED_RUNS: Index<(Timestamp, RunId)> = Index::new(21, "deleted_runs");
+pub const RUN_CONFIGS: Table<RunId, JsonText> = Table::new(22, "run_configs");
+/// What the client says itself.
+pub const RUN_SUMMARIES: Table<RunId, JsonText> = Table::new(23, "run_summaries");
+pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
+
+pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
+pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// The file whose newest contents an object is.
+pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
+
+pub const ALERTS: Table<(RunId, AlertId), Alert> = Table::new(27, "alerts");
+
+/// Lines that are not sealed yet, by stream, the run's generation, and their first line; for the console, whose lines
+/// are rewritten, by the order in which they came.
+pub const TAIL_CHUNKS: Table<(RunId, Stream, u32, u64), Chunk> = Table::new(40, "tail_chunks");
+/// Writers of shared runs, by the run's generation and a hash of the name they give themselves.
+pub const SHARED_WRITERS: Table<(RunId, u32, [u8; 16]), SharedWriter> = Table::new(41, "shared_writers");
+/// What a stream consists of before its tail, in the order of its lines.
+pub const SEALED_PARTS: Table<(RunId, Stream, u32), SealedPart> = Table::new(42, "sealed_parts");
+/// The runs that an object serves: a fork shares its parent's.
+pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(43, "parts_by_segment");
+/// What is known about the rows of a segment of history, as `history` encodes it.
+pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
+
+/// A JSON text as the client wrote it, bare NaN included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonText(pub String);
+
+impl Record for JsonText {}
+impl Stored<RunId> for JsonText {
+    const HAS_INDEXES: bool = false;
+}
+
+/// Bytes whose form is someone else's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts(#[serde(with = "crate::domain::chunk::as_bytes")] pub Vec<u8>);
+
+impl Record for Facts {}
+impl Stored<SegmentId> for Facts {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for Chunk {}
+impl Stored<(RunId, Stream, u32, u64)> for Chunk {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for SharedWriter {}
+impl Stored<(RunId, u32, [u8; 16])> for SharedWriter {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for SealedPart {}
+impl Stored<(RunId, Stream, u32)> for SealedPart {
+    fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
+        entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
+    }
+}
+
 impl Record for User {}
 impl Stored<UserId> for User {
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
@@ -32,6 +121,9 @@ impl Record for Entity {}
 impl Stored<EntityId> for Entity {
     fn indexes(&self, key: &EntityId, entries: &mut Entries) {
         entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
+        if let EntityKind::Team(organization) = self.kind {
+            entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
+        }
     }
 }
 
@@ -42,6 +134,62 @@ impl Stored<ApiKeyId> for KeyRecord {
         entries.index(&API_KEYS_BY_USER, &(self.user, *key));
     }
 }
+
+impl Record for Organization {}
+impl Stored<OrganizationId> for Organization {}
+
+impl Record for OrganizationMember {}
+impl Stored<(OrganizationId, UserId)> for OrganizationMember {
+    fn indexes(&self, (organization, user): &(OrganizationId, UserId), entries: &mut Entries) {
+        entries.index(&ORGANIZATIONS_BY_USER, &(*user, *organization));
+    }
+}
+
+impl Record for TeamMember {}
+impl Stored<(EntityId, UserId)> for TeamMember {
+    fn indexes(&self, (team, user): &(EntityId, UserId), entries: &mut Entries) {
+        entries.index(&TEAMS_BY_USER, &(*user, *team));
+    }
+}
+
+impl Record for Project {}
+impl Stored<ProjectId> for Project {
+    fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
+        entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+    }
+}
+
+impl Record for Run {}
+impl Stored<RunId> for Run {
+    fn indexes(&self, key: &RunId, entries: &mut Entries) {
+        entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
+        match self.deleted_at {
+            Some(at) => entries.index(&DELETED_RUNS, &(at, *key)),
+            None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
+        }
+        if self.state.is_alive() && self.deleted_at.is_none() {
+            entries.index(&ALIVE_RUNS, key);
+        }
+    }
+}
+
+impl Record for RunStreams {}
+impl Stored<RunId> for RunStreams {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for RunFile {}
+impl Stored<FileId> for RunFile {
+    fn indexes(&self, key: &FileId, entries: &mut Entries) {
+        entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
+        if let Some(contents) = &self.contents {
+            entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+        }
+    }
+}
+
+impl Record for Alert {}
+impl Stored<(RunId, AlertId)> for Alert {}
 
 /// The counter row of one kind of id.
 pub(super) fn id_block_key(kind: IdKind) -> Vec<u8> {

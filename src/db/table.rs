@@ -52,6 +52,9 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 
 /// A record that lives in a [`Table`], and the index entries that go with it.
 pub trait Stored<K>: Record {
+    /// Records that are in no index say `false`: they are written without reading what was there before.
+    const HAS_INDEXES: bool = true;
+
     /// Adds the entries of this record. The default is none.
     fn indexes(&self, _key: &K, _entries: &mut Entries) {}
 }
@@ -107,6 +110,10 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// Stores the record and brings its indexes up to date; a unique name of another record is refused.
     pub fn put(&self, tx: &mut WriteTx<'_>, key: &K, record: &V) -> Result<(), PutError> {
+        if !V::HAS_INDEXES {
+            tx.put(self.space.key(key), record.write()?);
+            return Ok(());
+        }
         let before = Entries::of(self.get(tx, key)?.as_ref(), key);
         let after = Entries::of(Some(record), key);
         for (name, target) in after.unique.difference(&before.unique) {
@@ -142,8 +149,13 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// The last record whose key starts with `prefix`.
     pub fn last(&self, tx: &impl Read, prefix: &impl Key) -> Result<Option<(K, V)>, DbError> {
-        let found = tx.scan(&self.space.under(prefix, None), true, 1)?;
-        found.first().map(|pair| self.decode_pair(pair)).transpose()
+        Ok(self.list_last(tx, prefix, 1)?.pop())
+    }
+
+    /// The last records whose keys start with `prefix`, last one first.
+    pub fn list_last(&self, tx: &impl Read, prefix: &impl Key, limit: usize) -> Result<Vec<(K, V)>, DbError> {
+        let found = tx.scan(&self.space.under(prefix, None), true, limit)?;
+        found.iter().map(|pair| self.decode_pair(pair)).collect()
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V, DbError> {
@@ -191,6 +203,23 @@ impl<K: Key, T: Key> Unique<K, T> {
         let Some(bytes) = tx.get(&self.space.key(key))? else { return Ok(None) };
         let target = T::read(&mut bytes.as_slice());
         target.map(Some).ok_or_else(|| DbError::Damaged(format!("an entry of `{}`", self.space.name)))
+    }
+
+    /// Entries whose names start with `prefix`, in order, after the name `after`.
+    pub fn list(
+        &self,
+        tx: &impl Read,
+        prefix: &impl Key,
+        after: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, T)>, DbError> {
+        let range = self.space.under(prefix, after.map(|key| self.space.key(key)));
+        let damaged = || DbError::Damaged(format!("an entry of `{}`", self.space.name));
+        let read = |(key, target): &Pair| {
+            let target = T::read(&mut target.as_slice()).ok_or_else(damaged)?;
+            Ok((read_key(self.space, key)?, target))
+        };
+        tx.scan(&range, false, limit)?.iter().map(read).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! People, their personal entities and their API keys.
+//! People and their API keys.
 
 use super::clock::Timestamp;
 use super::id::{EntityId, UserId};
@@ -17,19 +17,14 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// What owns projects. So far: a person's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entity {
-    pub name: EntityName,
-    pub owner: UserId,
-    pub created_at: Timestamp,
-}
-
 /// A key's keyed hash; the key itself is shown once and kept nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
     pub user: UserId,
     pub hash: [u8; 32],
+    /// The first few characters, by which its owner knows it again.
+    #[serde(default)]
+    pub begins_with: String,
     pub created_at: Timestamp,
 }
 

@@ -1,4 +1,10 @@
 //! The queries: one file per noun, written once for all engines.
 //! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
 
+pub mod entity;
+pub mod file;
+pub mod project;
+pub mod run;
+/// What is streamed into a run: its newest lines, and what they are sealed into.
+pub mod stream;
 pub mod user;

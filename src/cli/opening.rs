@@ -1,0 +1,59 @@
+//! What the settings say, as the plain values that `App::open` and the adapters take.
+
+use crate::api;
+use crate::api::http::budget::BodyBudget;
+use crate::app::{Opening, Settings};
+use crate::config::Config;
+use crate::domain::clock::Clock;
+use crate::domain::json::RowLimits;
+use std::time::Duration;
+
+pub fn opening(config: &Config) -> anyhow::Result<Opening> {
+    Ok(Opening {
+        data_dir: config.data.dir.clone(),
+        cache_bytes: config.database.cache_bytes(),
+        min_free_bytes: config.database.min_free_mib << 20,
+        queued_writes: usize::try_from(config.database.queue_requests)?,
+        open_reads: usize::try_from(config.database.read_transactions)?,
+        read_secs: config.database.read_transaction_secs,
+        master_key: config.secrets.read_master_key()?.map(|key| key.expose().to_owned().into()),
+        settings: settings(config)?,
+        clock: Clock::system(),
+    })
+}
+
+/// How long a request waits for room in memory before it is told to come again.
+const BUDGET_WAIT: Duration = Duration::from_secs(5);
+
+pub fn api_options(config: &Config) -> api::Options {
+    api::Options {
+        public_url: config.server.public_url.clone().map(|url| url.trim_end_matches('/').to_owned()),
+        graphql_body_bytes: config.limits.graphql_body_bytes(),
+        file_stream_body_bytes: config.limits.file_stream_body_bytes(),
+        budget: BodyBudget::new(config.limits.in_flight_bytes(), BUDGET_WAIT),
+        body_idle: Duration::from_secs(config.server.body_idle_secs),
+    }
+}
+
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let (limits, history, runs) = (&config.limits, &config.history, &config.runs);
+    Ok(Settings {
+        rows: RowLimits {
+            max_value_bytes: limits.value_bytes(),
+            max_row_bytes: limits.row_bytes(),
+            max_depth: usize::try_from(limits.json_depth)?,
+        },
+        config_bytes: limits.config_bytes(),
+        upload_bytes: limits.upload_bytes(),
+        read_url_secs: i64::try_from(config.transfer.read_url_secs)?,
+        write_url_secs: i64::try_from(config.transfer.write_url_secs)?,
+        upload_idle: Duration::from_secs(config.server.body_idle_secs),
+        seal_rows: history.seal_rows,
+        seal_bytes: history.seal_bytes() as u64,
+        seal_idle_secs: i64::try_from(history.seal_idle_secs)?,
+        history_cache_bytes: history.cache_bytes(),
+        heartbeat_secs: i64::try_from(runs.heartbeat_secs)?,
+        preempted_secs: i64::try_from(runs.preempted_secs)?,
+        trash_days: i64::try_from(runs.trash_days)?,
+    })
+}

@@ -1,0 +1,88 @@
+//! Entities, and the grants that a caller has in one: what every check of something inside it starts from.
+
+use crate::access::{Caller, Grants, Unchecked};
+use crate::db::DbError;
+use crate::db::schema::{
+    ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS, TEAMS_BY_USER, USERS,
+};
+use crate::db::tx::Read;
+use crate::domain::entity::{Entity, EntityKind};
+use crate::domain::id::{EntityId, OrganizationId, UserId};
+use crate::domain::name::EntityName;
+
+/// More teams of one person than this are not shown at once.
+const TEAMS_SHOWN: usize = 1000;
+
+/// An entity with its id.
+#[derive(Debug, Clone)]
+pub struct FoundEntity {
+    pub id: EntityId,
+    pub entity: Entity,
+}
+
+/// By the name as it was given; another spelling of the case is another name. It says only that the entity exists:
+/// what lies in it is checked by itself.
+pub fn named(tx: &impl Read, name: &EntityName) -> Result<Option<FoundEntity>, DbError> {
+    let Some(id) = ENTITY_BY_NAME.find(tx, &name.folded())? else { return Ok(None) };
+    let found = ENTITIES.get(tx, &id)?.filter(|entity| entity.name == *name);
+    Ok(found.map(|entity| FoundEntity { id, entity }))
+}
+
+pub fn find(tx: &impl Read, caller: &Caller, name: &EntityName) -> Result<Option<Unchecked<FoundEntity>>, DbError> {
+    let Some(found) = named(tx, name)? else { return Ok(None) };
+    let grants = grants_in(tx, caller, &found)?;
+    Ok(Some(Unchecked::new(found, grants)))
+}
+
+pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unchecked<FoundEntity>>, DbError> {
+    let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
+    let found = FoundEntity { id, entity };
+    let grants = grants_in(tx, caller, &found)?;
+    Ok(Some(Unchecked::new(found, grants)))
+}
+
+/// What the caller holds in an entity itself; what lies in it adds its own.
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<Grants, DbError> {
+    let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
+    let role_in = |organization: OrganizationId| {
+        ORGANIZATION_MEMBERS.get(tx, &(organization, user)).map(|member| member.map(|member| member.role))
+    };
+    Ok(match found.entity.kind {
+        EntityKind::Person(owner) => Grants { personal: owner == user, ..Grants::default() },
+        EntityKind::Organization(organization) => Grants { organization: role_in(organization)?, ..Grants::default() },
+        EntityKind::Team(organization) => Grants {
+            team: TEAM_MEMBERS.get(tx, &(found.id, user))?.map(|member| member.role),
+            organization: role_in(organization)?,
+            ..Grants::default()
+        },
+    })
+}
+
+/// Whether the caller is somebody in the entity or its organization: enough to know that it exists.
+pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, DbError> {
+    let grants = grants_in(tx, caller, found)?;
+    Ok(grants.personal || grants.team.is_some() || grants.organization.is_some())
+}
+
+/// The caller's own entity: where a run goes that names none.
+pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity>, DbError> {
+    let Some(user) = caller.user_id() else { return Ok(None) };
+    let Some(user) = USERS.get(tx, &user)? else { return Ok(None) };
+    let entity = ENTITIES.get(tx, &user.entity)?;
+    Ok(entity.map(|entity| FoundEntity { id: user.entity, entity }))
+}
+
+/// The teams that a person belongs to, in the order of their making.
+pub fn teams_of(tx: &impl Read, user: UserId) -> Result<Vec<FoundEntity>, DbError> {
+    let mut teams = Vec::new();
+    for (_, id) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
+        teams.extend(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }));
+    }
+    Ok(teams)
+}
+
+/// The organizations that a person belongs to.
+pub fn organizations_of(tx: &impl Read, user: UserId) -> Result<Vec<OrganizationId>, DbError> {
+    let found = ORGANIZATIONS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)?;
+    Ok(found.into_iter().map(|(_, organization)| organization).collect())
+}

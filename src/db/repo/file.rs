@@ -1,0 +1,96 @@
+//! Files of a run.
+
+use super::run::{self, FoundRun};
+use crate::access::{Action, Allowed, Caller, Unchecked};
+use crate::db::DbError;
+use crate::db::schema::{RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::file::{FileContents, FilePath, RunFile};
+use crate::domain::id::{FileId, ObjectId, RunId};
+
+/// The id under which the path's bytes are to be uploaded; a new file is not listed before they have come.
+pub fn find_or_create(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, path: &FilePath) -> Result<FileId, PutError> {
+    run.must_be(Action::RunLog);
+    if let Some(id) = RUN_FILE_BY_PATH.find(tx, &(run.id, path.as_str().to_owned()))? {
+        return Ok(id);
+    }
+    let id = tx.new_id::<FileId>()?;
+    RUN_FILES.put(tx, &id, &RunFile { run: run.id, path: path.clone(), contents: None })?;
+    Ok(id)
+}
+
+/// The run that a file belongs to, for an upload whose URL was signed by us.
+pub fn run_of(tx: &impl Read, caller: &Caller, id: FileId) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some(file) = RUN_FILES.get(tx, &id)? else { return Ok(None) };
+    run::get(tx, caller, file.run)
+}
+
+/// Makes an upload the file's contents and returns what it replaces. `None` when the file was deleted meanwhile.
+pub fn set_contents(
+    tx: &mut WriteTx<'_>,
+    run: &Allowed<FoundRun>,
+    id: FileId,
+    contents: FileContents,
+) -> Result<Option<Option<FileContents>>, PutError> {
+    run.must_be(Action::RunLog);
+    let Some(file) = RUN_FILES.get(tx, &id)?.filter(|file| file.run == run.id) else { return Ok(None) };
+    let before = file.contents.clone();
+    RUN_FILES.put(tx, &id, &RunFile { contents: Some(contents), ..file })?;
+    Ok(Some(before))
+}
+
+/// A file of the run whose bytes are there.
+pub fn by_path(tx: &impl Read, run: &Allowed<FoundRun>, path: &FilePath) -> Result<Option<(FileId, RunFile)>, DbError> {
+    run.must_be(Action::RunRead);
+    let Some(id) = RUN_FILE_BY_PATH.find(tx, &(run.id, path.as_str().to_owned()))? else { return Ok(None) };
+    Ok(RUN_FILES.get(tx, &id)?.filter(|file| file.contents.is_some()).map(|file| (id, file)))
+}
+
+/// Files whose bytes are there, by path, after the path `after`.
+pub fn list(
+    tx: &impl Read,
+    run: &Allowed<FoundRun>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(FileId, RunFile)>, DbError> {
+    run.must_be(Action::RunRead);
+    let mut files = Vec::new();
+    let mut after = after.map(|path| (run.id, path.to_owned()));
+    while files.len() < limit {
+        let page = RUN_FILE_BY_PATH.list(tx, &run.id, after.as_ref(), limit)?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        for (_, id) in page {
+            let file = RUN_FILES.get(tx, &id)?.filter(|file| file.contents.is_some());
+            files.extend(file.map(|file| (id, file)));
+        }
+    }
+    files.truncate(limit);
+    Ok(files)
+}
+
+/// Deletes a file and returns its contents, whose bytes are then nobody's.
+pub fn delete(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, id: FileId) -> Result<Option<FileContents>, DbError> {
+    run.must_be(Action::RunDelete);
+    let Some(file) = RUN_FILES.get(tx, &id)?.filter(|file| file.run == run.id) else { return Ok(None) };
+    RUN_FILES.delete(tx, &id)?;
+    Ok(file.contents)
+}
+
+/// The file whose newest contents the object is, for a download whose URL was signed by us.
+pub fn by_object(
+    tx: &impl Read,
+    caller: &Caller,
+    object: ObjectId,
+) -> Result<Option<(RunFile, Unchecked<FoundRun>)>, DbError> {
+    let Some(id) = RUN_FILE_BY_OBJECT.find(tx, &object)? else { return Ok(None) };
+    let Some(file) = RUN_FILES.get(tx, &id)? else { return Ok(None) };
+    let run = run::get(tx, caller, file.run)?;
+    Ok(run.map(|run| (file, run)))
+}
+
+/// Which run a file is in, for requests that name files alone.
+pub fn owner(tx: &impl Read, id: FileId) -> Result<Option<RunId>, DbError> {
+    Ok(RUN_FILES.get(tx, &id)?.map(|file| file.run))
+}

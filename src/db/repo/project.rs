@@ -1,0 +1,106 @@
+//! Projects of an entity.
+
+use super::entity::{self, FoundEntity};
+use crate::access::{Action, Allowed, Caller, Grants, Unchecked, Visibility};
+use crate::db::DbError;
+use crate::db::schema::{PROJECT_BY_NAME, PROJECTS};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::id::{EntityId, ProjectId};
+use crate::domain::name::EntityName;
+use crate::domain::project::{Project, ProjectName};
+
+/// A project with its id and the entity it is in.
+#[derive(Debug, Clone)]
+pub struct FoundProject {
+    pub entity: FoundEntity,
+    pub id: ProjectId,
+    pub project: Project,
+}
+
+/// Where a project is, in the words of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectPath {
+    pub entity: EntityName,
+    pub project: ProjectName,
+}
+
+pub fn find(tx: &impl Read, caller: &Caller, at: &ProjectPath) -> Result<Option<Unchecked<FoundProject>>, DbError> {
+    let Some(entity) = entity::named(tx, &at.entity)? else { return Ok(None) };
+    find_in(tx, caller, entity, &at.project)
+}
+
+/// In an entity that was found already.
+pub fn find_in(
+    tx: &impl Read,
+    caller: &Caller,
+    entity: FoundEntity,
+    name: &ProjectName,
+) -> Result<Option<Unchecked<FoundProject>>, DbError> {
+    let Some(id) = PROJECT_BY_NAME.find(tx, &(entity.id, name.as_str().to_owned()))? else { return Ok(None) };
+    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
+    unchecked(tx, caller, FoundProject { entity, id, project }).map(Some)
+}
+
+pub fn get(tx: &impl Read, caller: &Caller, id: ProjectId) -> Result<Option<Unchecked<FoundProject>>, DbError> {
+    let Some(found) = by_id(tx, id)? else { return Ok(None) };
+    unchecked(tx, caller, found).map(Some)
+}
+
+pub(super) fn by_id(tx: &impl Read, id: ProjectId) -> Result<Option<FoundProject>, DbError> {
+    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
+    let entity = crate::db::schema::ENTITIES.get(tx, &project.entity)?;
+    Ok(entity.map(|entity| FoundProject { entity: FoundEntity { id: project.entity, entity }, id, project }))
+}
+
+fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unchecked<FoundProject>, DbError> {
+    let grants = grants_in(tx, caller, &found)?;
+    let owns = found.project.owner.is_some() && found.project.owner == caller.user_id();
+    Ok(Unchecked::new(found, Grants { owns, ..grants }))
+}
+
+/// What the caller holds for things inside the project; ownership is each thing's own.
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
+    let grants = entity::grants_in(tx, caller, &found.entity)?;
+    Ok(Grants { visibility: Some(found.project.visibility), ..grants })
+}
+
+/// Makes a project that only its entity's people see.
+pub fn create(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    entity: &Allowed<FoundEntity>,
+    name: ProjectName,
+    description: Option<String>,
+) -> Result<FoundProject, PutError> {
+    entity.must_be(Action::ProjectCreate);
+    let id = tx.new_id::<ProjectId>()?;
+    let project = Project {
+        entity: entity.id,
+        name,
+        description,
+        visibility: Visibility::Team,
+        owner: caller.user_id(),
+        created_at: tx.now(),
+        runs_made: 0,
+    };
+    PROJECTS.put(tx, &id, &project)?;
+    Ok(FoundProject { entity: (**entity).clone(), id, project })
+}
+
+pub fn update(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>, changed: &Project) -> Result<(), PutError> {
+    project.must_be(Action::ProjectUpdate);
+    PROJECTS.put(tx, &project.id, changed)
+}
+
+/// The ids of an entity's projects by name, after the project `after`. Who sees which is checked on each.
+pub fn ids_in(
+    tx: &impl Read,
+    entity: EntityId,
+    after: Option<&ProjectName>,
+    limit: usize,
+) -> Result<Vec<ProjectId>, DbError> {
+    let after = after.map(|name| (entity, name.as_str().to_owned()));
+    let found = PROJECT_BY_NAME.list(tx, &entity, after.as_ref(), limit)?;
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}

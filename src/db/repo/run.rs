@@ -1,0 +1,171 @@
+//! Runs of a project: identity and state, config and summary.
+
+use super::project::{self, FoundProject, ProjectPath};
+use crate::access::{Action, Allowed, Caller, Grants, Unchecked};
+use crate::db::DbError;
+use crate::db::schema::{
+    ALERTS, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS, RUNS_BY_CREATION,
+};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{AlertId, ProjectId, RunId};
+use crate::domain::run::{Alert, Run, RunName};
+use crate::domain::stream::RunStreams;
+
+/// How far back an alert of the same title is looked for.
+const ALERTS_LOOKED_AT: usize = 100;
+
+/// A run with its id and the project it is in.
+#[derive(Debug, Clone)]
+pub struct FoundRun {
+    pub at: FoundProject,
+    pub id: RunId,
+    pub run: Run,
+}
+
+/// Where a run is, in the words of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPath {
+    pub project: ProjectPath,
+    pub run: RunName,
+}
+
+/// A run that is not in the trash.
+pub fn find(tx: &impl Read, caller: &Caller, at: &RunPath) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some(entity) = super::entity::named(tx, &at.project.entity)? else { return Ok(None) };
+    let name = (entity.id, at.project.project.as_str().to_owned());
+    let Some(id) = crate::db::schema::PROJECT_BY_NAME.find(tx, &name)? else { return Ok(None) };
+    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
+    find_in(tx, caller, FoundProject { entity, id, project }, &at.run)
+}
+
+/// In a project that was found already.
+pub fn find_in(
+    tx: &impl Read,
+    caller: &Caller,
+    at: FoundProject,
+    name: &RunName,
+) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some((id, run)) = any_named(tx, at.id, name)? else { return Ok(None) };
+    if run.deleted_at.is_some() {
+        return Ok(None);
+    }
+    unchecked(tx, caller, FoundRun { at, id, run }).map(Some)
+}
+
+/// The run of that name, also one in the trash: its name is not free.
+pub fn any_named(tx: &impl Read, project: ProjectId, name: &RunName) -> Result<Option<(RunId, Run)>, DbError> {
+    let Some(id) = RUN_BY_NAME.find(tx, &(project, name.as_str().to_owned()))? else { return Ok(None) };
+    Ok(RUNS.get(tx, &id)?.map(|run| (id, run)))
+}
+
+pub fn get(tx: &impl Read, caller: &Caller, id: RunId) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some(run) = RUNS.get(tx, &id)?.filter(|run| run.deleted_at.is_none()) else { return Ok(None) };
+    let Some(at) = project::by_id(tx, run.project)? else { return Ok(None) };
+    unchecked(tx, caller, FoundRun { at, id, run }).map(Some)
+}
+
+fn unchecked(tx: &impl Read, caller: &Caller, found: FoundRun) -> Result<Unchecked<FoundRun>, DbError> {
+    let grants = project::grants_in(tx, caller, &found.at)?;
+    let owns = found.run.owner.is_some() && found.run.owner == caller.user_id();
+    Ok(Unchecked::new(found, Grants { owns, ..grants }))
+}
+
+/// Stores a new run and counts it in its project.
+pub fn create(tx: &mut WriteTx<'_>, at: &Allowed<FoundProject>, run: &Run) -> Result<RunId, PutError> {
+    at.must_be(Action::RunLog);
+    let id = tx.new_id::<RunId>()?;
+    RUNS.put(tx, &id, run)?;
+    let counted = crate::domain::project::Project { runs_made: at.project.runs_made + 1, ..at.project.clone() };
+    PROJECTS.put(tx, &at.id, &counted)?;
+    Ok(id)
+}
+
+/// Stores the changed identity and state of a run. What may be changed is the use case's to say: the proof is of
+/// one of the actions that change runs.
+pub fn put(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, changed: &Run) -> Result<(), PutError> {
+    assert_writes(found);
+    RUNS.put(tx, &found.id, changed)
+}
+
+pub fn put_config(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, text: String) -> Result<(), PutError> {
+    assert_writes(found);
+    RUN_CONFIGS.put(tx, &found.id, &JsonText(text))
+}
+
+pub fn put_summary(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, text: String) -> Result<(), PutError> {
+    assert_writes(found);
+    RUN_SUMMARIES.put(tx, &found.id, &JsonText(text))
+}
+
+#[track_caller]
+fn assert_writes(found: &Allowed<FoundRun>) {
+    let action = found.action();
+    let writes = [Action::RunLog, Action::RunUpdate, Action::RunDelete, Action::RunStop, Action::RunMove];
+    assert!(writes.contains(&action), "checked for {action} and used for writing");
+}
+
+/// The config as the client wrote it, every key wrapped in `value`.
+pub fn config(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
+    Ok(RUN_CONFIGS.get(tx, &found.id)?.map(|text| text.0))
+}
+
+/// The summary that the client wrote; what the server derives from history is not in it.
+pub fn summary(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
+    Ok(RUN_SUMMARIES.get(tx, &found.id)?.map(|text| text.0))
+}
+
+/// How far the run's streams have come.
+pub fn streams(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<RunStreams, DbError> {
+    Ok(RUN_STREAMS.get(tx, &found.id)?.unwrap_or_default())
+}
+
+/// Runs of a project by creation, oldest first, after the run created at `after`.
+pub fn list(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    after: Option<(Timestamp, RunId)>,
+    limit: usize,
+) -> Result<Vec<Allowed<FoundRun>>, DbError> {
+    project.must_be(Action::RunRead);
+    let after = after.map(|(created_at, id)| (project.id, created_at, id));
+    let mut runs = Vec::new();
+    for (_, _, id) in RUNS_BY_CREATION.list(tx, &project.id, after.as_ref(), limit)? {
+        let Some(run) = RUNS.get(tx, &id)? else { continue };
+        runs.push(project.project(|at| FoundRun { at: at.clone(), id, run }));
+    }
+    Ok(runs)
+}
+
+/// When a run of the project was made, also one that was deleted since: where a listing goes on.
+pub fn created_at(tx: &impl Read, project: &Allowed<FoundProject>, id: RunId) -> Result<Option<Timestamp>, DbError> {
+    Ok(RUNS.get(tx, &id)?.filter(|run| run.project == project.id).map(|run| run.created_at))
+}
+
+/// When an alert of this title was last kept, among the newest of the run.
+pub fn last_alert_titled(tx: &impl Read, found: &Allowed<FoundRun>, title: &str) -> Result<Option<Timestamp>, DbError> {
+    let newest = ALERTS.list_last(tx, &found.id, ALERTS_LOOKED_AT)?;
+    Ok(newest.into_iter().find(|(_, alert)| alert.title == title).map(|(_, alert)| alert.created_at))
+}
+
+/// Keeps an alert of the run.
+pub fn add_alert(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, alert: &Alert) -> Result<AlertId, PutError> {
+    found.must_be(Action::RunLog);
+    let id = tx.new_id::<AlertId>()?;
+    ALERTS.put(tx, &(found.id, id), alert)?;
+    Ok(id)
+}
+
+/// Alerts of the run, oldest first, after the alert `after`.
+pub fn alerts(
+    tx: &impl Read,
+    found: &Allowed<FoundRun>,
+    after: Option<AlertId>,
+    limit: usize,
+) -> Result<Vec<(AlertId, Alert)>, DbError> {
+    found.must_be(Action::RunRead);
+    let after = after.map(|id| (found.id, id));
+    let listed = ALERTS.list(tx, &found.id, after.as_ref(), limit)?;
+    Ok(listed.into_iter().map(|((_, id), alert)| (id, alert)).collect())
+}
