@@ -1,6 +1,8 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
 mod error;
+/// Reading what was logged.
+pub mod history;
 /// Taking in what clients stream into runs.
 pub mod stream;
 #[cfg(test)]
@@ -106,6 +108,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What was decoded of history.
+    history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -136,6 +140,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
             started_at,
