@@ -1,16 +1,21 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::file_stream;
+use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
-use super::{file_stream, rest};
+use super::http::budget::BodyBudget;
+use super::{rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::{delete, post};
+use axum::routing::{delete, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// No request of the REST interface comes near this.
 const REST_BODY_BYTES: usize = 256 * 1024;
@@ -24,28 +29,39 @@ pub enum Door {
     Admin,
 }
 
-/// How request bodies are taken that are held in memory whole.
-#[derive(Clone)]
-pub struct Bodies {
-    pub intake: Intake,
-    pub file_stream_bytes: usize,
+/// What the adapters need of the settings, as plain values.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where clients reach the server; without it, where this request came in.
+    pub public_url: Option<String>,
+    pub graphql_body_bytes: usize,
+    pub file_stream_body_bytes: usize,
+    /// Request bodies in memory at once, of all doors together.
+    pub budget: BodyBudget,
+    /// How long a body may stand still.
+    pub body_idle: Duration,
 }
 
 #[derive(Clone)]
 pub(super) struct Shared {
     pub app: App,
-    pub bodies: Bodies,
     door: Door,
+    pub intake: Intake,
+    pub options: Arc<Options>,
+    pub schema: ClientSchema,
 }
 
 /// All routes for one door.
-pub fn router(app: App, door: Door, bodies: Bodies) -> Router {
+pub fn router(app: App, door: Door, options: Options) -> Router {
+    let intake = Intake::new(options.budget.clone(), options.body_idle);
     Router::new()
         .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
         .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
         .route("/api/v1/users/{username}", delete(rest::user::delete))
         .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
-        .with_state(Shared { app, bodies, door })
+        .route("/graphql", post(graphql::post))
+        .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
+        .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })
 }
 
 /// Who asks, checked before the request's body is read.

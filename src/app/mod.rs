@@ -1,12 +1,26 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Entities and organizations, as the client asks for them.
+pub mod entity;
 mod error;
+/// Run files: names, contents, and the URLs that lead to them.
+pub mod file;
 /// Reading what was logged.
 pub mod history;
+/// People, as the client asks for them.
+pub mod person;
+/// Projects.
+pub mod project;
+/// Runs.
+pub mod run;
+/// Listing and counting runs.
+pub mod run_list;
 /// Taking in what clients stream into runs.
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+/// Bytes behind signed tokens.
+pub mod transfer;
 /// People.
 pub mod user;
 

@@ -121,7 +121,7 @@ impl World {
     pub async fn change<R: Send + 'static>(
         &self,
         name: &str,
-        mut change: impl FnMut(&mut crate::db::tx::WriteTx<'_>, &crate::access::Allowed<FoundRun>) -> Result<R, Error>
+        change: impl Fn(&mut crate::db::tx::WriteTx<'_>, &crate::access::Allowed<FoundRun>) -> Result<R, Error>
         + Send
         + 'static,
     ) -> R {

@@ -1,10 +1,8 @@
 //! `weighhouse serve`: opens the data directory, listens, and drains on SIGTERM or Ctrl-C.
 
 use super::SettingsArguments;
-use super::opening::opening;
-use crate::api::http::body::Intake;
-use crate::api::http::budget::BodyBudget;
-use crate::api::{self, Bodies, Door};
+use super::opening::{api_options, opening};
+use crate::api::{self, Door};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
@@ -13,12 +11,8 @@ use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
-
-/// How long a body waits for room in memory before its client is told to try again.
-const BODY_ROOM_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Serve {
@@ -57,13 +51,13 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
-    let bodies = bodies(config);
+    let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
     let public_router =
-        api::router(app.clone(), Door::Public, bodies.clone()).merge(health::probes(Arc::clone(&checks)));
+        api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
     let admin_router =
-        api::router(app, Door::Admin, bodies).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
+        api::router(app, Door::Admin, adapters).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
@@ -77,12 +71,6 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
 }
 
 /// Bodies in memory share one budget, whichever door they come through.
-fn bodies(config: &Config) -> Bodies {
-    let budget = BodyBudget::new(config.limits.in_flight_bytes(), BODY_ROOM_WAIT);
-    let idle = Duration::from_secs(config.server.body_idle_secs);
-    Bodies { intake: Intake::new(budget, idle), file_stream_bytes: config.limits.file_stream_body_bytes() }
-}
-
 /// Done when the process is asked to stop.
 fn stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;

@@ -3,6 +3,7 @@
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
+pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
 /// Run files and their paths.
@@ -15,6 +16,7 @@ pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
 pub mod run;
+pub mod run_config;
 /// What is streamed into a run, line by line.
 pub mod stream;
 /// People and their API keys.

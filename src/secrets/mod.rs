@@ -48,7 +48,7 @@ use prints_nothing;
 prints_nothing!(Secret);
 
 /// Bytes from the operating system's random source.
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // A server without randomness must not go on: every key it would make could be guessed.
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -35,8 +35,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, StreamError> {
     let at = run_path(&entity, &project, &run)?;
-    let bodies = &shared.bodies;
-    let body = bodies.intake.receive(&headers, body, bodies.file_stream_bytes).await?;
+    let body = shared.intake.receive(&headers, body, shared.options.file_stream_body_bytes).await?;
     let reply = shared.app.accept_stream(&caller, at, body, writer(&headers)).await?;
     let answer = if reply.stopped { STOP } else { GO_ON };
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())

@@ -1,8 +1,7 @@
 //! The route through the router: what is answered, with which status, to which body.
 
-use crate::api::http::body::Intake;
 use crate::api::http::budget::BodyBudget;
-use crate::api::{Bodies, Door, router};
+use crate::api::{Door, Options, router};
 use crate::app::testing::{World, history};
 use axum::body::Body;
 use flate2::Compression;
@@ -24,9 +23,14 @@ impl Client {
     async fn new() -> Client {
         let world = World::new().await;
         world.create_run("r", false).await;
-        let intake = Intake::new(BodyBudget::new(1 << 20, Duration::ZERO), Duration::from_secs(5));
-        let bodies = Bodies { intake, file_stream_bytes: BODY_MAX };
-        Client { router: router(world.app.clone(), Door::Public, bodies), world }
+        let options = Options {
+            public_url: None,
+            graphql_body_bytes: BODY_MAX,
+            file_stream_body_bytes: BODY_MAX,
+            budget: BodyBudget::new(1 << 20, Duration::ZERO),
+            body_idle: Duration::from_secs(5),
+        };
+        Client { router: router(world.app.clone(), Door::Public, options), world }
     }
 
     async fn post(&self, path: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> (StatusCode, String) {

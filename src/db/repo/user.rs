@@ -3,13 +3,16 @@
 use super::entity;
 use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, USERS};
+use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, USER_BY_EMAIL, USERS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::id::{ApiKeyId, EntityId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::user::{KeyRecord, User};
+
+/// More keys of one person than this are not shown at once.
+const KEYS_SHOWN: usize = 1000;
 
 /// The whole instance: what actions on people of all organizations are checked on.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct NewUser {
     pub password_hash: Option<String>,
     pub system_admin: bool,
     pub key_hash: [u8; 32],
+    pub key_begins_with: String,
 }
 
 /// Stores the person, their personal entity and their first key.
@@ -47,7 +51,11 @@ pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) 
     };
     USERS.put(tx, &id, &user)?;
     let key = tx.new_id::<ApiKeyId>()?;
-    API_KEYS.put(tx, &key, &KeyRecord { user: id, hash: new.key_hash, created_at })?;
+    API_KEYS.put(
+        tx,
+        &key,
+        &KeyRecord { user: id, hash: new.key_hash, begins_with: new.key_begins_with, created_at },
+    )?;
     Ok((id, user))
 }
 
@@ -64,7 +72,7 @@ pub fn list(
 
 /// By the name as it was given.
 pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserId, User)>>, DbError> {
-    let Some(found) = entity::by_name(tx, name)? else { return Ok(None) };
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     let EntityKind::Person(id) = found.entity.kind else { return Ok(None) };
     Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
@@ -98,6 +106,32 @@ pub fn has_other_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbErro
         let Some((last, _)) = page.last() else { return Ok(false) };
         after = Some(*last);
     }
+}
+
+pub fn get(tx: &impl Read, id: UserId) -> Result<Option<User>, DbError> {
+    USERS.get(tx, &id)
+}
+
+/// By user name, or by e-mail address.
+pub fn id_of(tx: &impl Read, text: &str) -> Result<Option<UserId>, DbError> {
+    if text.contains('@') {
+        return USER_BY_EMAIL.find(tx, &text.to_lowercase());
+    }
+    let Ok(name) = EntityName::parse(text) else { return Ok(None) };
+    let found = entity::named(tx, &name)?;
+    Ok(found.and_then(|found| match found.entity.kind {
+        EntityKind::Person(id) => Some(id),
+        EntityKind::Team(_) | EntityKind::Organization(_) => None,
+    }))
+}
+
+/// A person's keys in the order of their making.
+pub fn keys_of(tx: &impl Read, id: UserId) -> Result<Vec<(ApiKeyId, KeyRecord)>, DbError> {
+    let mut keys = Vec::new();
+    for (_, key) in API_KEYS_BY_USER.list(tx, &id, None, KEYS_SHOWN)? {
+        keys.extend(API_KEYS.get(tx, &key)?.map(|record| (key, record)));
+    }
+    Ok(keys)
 }
 
 /// Who a key belongs to.
