@@ -4,15 +4,11 @@ use super::rest;
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::{delete, post};
+use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-
-/// No request of the REST interface comes near this.
-const REST_BODY_BYTES: usize = 256 * 1024;
 
 /// How a request reached the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,11 +27,7 @@ pub(super) struct Shared {
 
 /// All routes for one door.
 pub fn router(app: App, door: Door) -> Router {
-    Router::new()
-        .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
-        .route("/api/v1/users/{username}", delete(rest::user::delete))
-        .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
-        .with_state(Shared { app, door })
+    rest::routes::router().with_state(Shared { app, door })
 }
 
 /// Who asks, checked before the request's body is read.

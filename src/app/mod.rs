@@ -1,8 +1,18 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
 mod error;
+mod existing;
+mod last_admin;
+/// Organizations.
+pub mod organization;
+/// Pages of lists.
+pub mod page;
+/// Teams.
+pub mod team;
 /// People.
 pub mod user;
+/// What a person sees of themself.
+pub mod viewer;
 
 pub use error::{Error, Trouble};
 
@@ -66,6 +76,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot make the first organization: {0}")]
+    FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
     Store { directory: PathBuf, reason: StoreError },
 }
@@ -104,7 +116,7 @@ impl App {
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self {
+        let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             licence: Licence::none(),
@@ -113,7 +125,9 @@ impl App {
             settings,
             clock,
             started_at,
-        })
+        };
+        app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        Ok(app)
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -8,6 +8,7 @@ use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember
 use crate::domain::file::RunFile;
 use crate::domain::id::{AlertId, ApiKeyId, EntityId, FileId, IdKind, OrganizationId, ProjectId, RunId, UserId};
 use crate::domain::project::Project;
+use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::RunStreams;
 use crate::domain::user::{KeyRecord, User};
@@ -19,6 +20,9 @@ pub const ID_BLOCKS: Space = Space { number: 1, name: "id_blocks" };
 pub const USERS: Table<UserId, User> = Table::new(2, "users");
 /// By the e-mail in lower case.
 pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email");
+
+/// Those who administer the instance.
+pub const SYSTEM_ADMINS: Index<UserId> = Index::new(40, "system_admins");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
 /// By the name in lower case.
@@ -32,9 +36,11 @@ pub const ORGANIZATIONS: Table<OrganizationId, Organization> = Table::new(9, "or
 pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMember> =
     Table::new(10, "organization_members");
 pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
+pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(41, "organization_admins");
 pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
+pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(42, "team_admins");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
@@ -69,6 +75,9 @@ impl Record for User {}
 impl Stored<UserId> for User {
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
         entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
+        if self.system_admin {
+            entries.index(&SYSTEM_ADMINS, key);
+        }
     }
 }
 
@@ -97,6 +106,9 @@ impl Record for OrganizationMember {}
 impl Stored<(OrganizationId, UserId)> for OrganizationMember {
     fn indexes(&self, (organization, user): &(OrganizationId, UserId), entries: &mut Entries) {
         entries.index(&ORGANIZATIONS_BY_USER, &(*user, *organization));
+        if self.role == OrganizationRole::Admin {
+            entries.index(&ORGANIZATION_ADMINS, &(*organization, *user));
+        }
     }
 }
 
@@ -104,6 +116,9 @@ impl Record for TeamMember {}
 impl Stored<(EntityId, UserId)> for TeamMember {
     fn indexes(&self, (team, user): &(EntityId, UserId), entries: &mut Entries) {
         entries.index(&TEAMS_BY_USER, &(*user, *team));
+        if self.role == TeamRole::Admin {
+            entries.index(&TEAM_ADMINS, &(*team, *user));
+        }
     }
 }
 

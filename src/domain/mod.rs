@@ -13,6 +13,8 @@ pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
 pub mod run;
+/// Text that must not be printed.
+pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
 /// People and their API keys.

@@ -20,15 +20,16 @@ pub struct FoundEntity {
     pub entity: Entity,
 }
 
-/// By the name as it was given; another spelling of the case is another name.
-pub(super) fn by_name(tx: &impl Read, name: &EntityName) -> Result<Option<FoundEntity>, DbError> {
+/// By the name as it was given; another spelling of the case is another name. It says only that the entity exists:
+/// what lies in it is checked by itself.
+pub fn named(tx: &impl Read, name: &EntityName) -> Result<Option<FoundEntity>, DbError> {
     let Some(id) = ENTITY_BY_NAME.find(tx, &name.folded())? else { return Ok(None) };
     let found = ENTITIES.get(tx, &id)?.filter(|entity| entity.name == *name);
     Ok(found.map(|entity| FoundEntity { id, entity }))
 }
 
 pub fn find(tx: &impl Read, caller: &Caller, name: &EntityName) -> Result<Option<Unchecked<FoundEntity>>, DbError> {
-    let Some(found) = by_name(tx, name)? else { return Ok(None) };
+    let Some(found) = named(tx, name)? else { return Ok(None) };
     let grants = grants_in(tx, caller, &found)?;
     Ok(Some(Unchecked::new(found, grants)))
 }
@@ -55,6 +56,11 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
             ..Grants::default()
         },
     })
+}
+
+/// The name of an entity that something else has led to.
+pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbError> {
+    Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
 }
 
 /// The caller's own entity: where a run goes that names none.

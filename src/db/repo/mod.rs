@@ -3,6 +3,8 @@
 
 pub mod entity;
 pub mod file;
+pub mod organization;
 pub mod project;
 pub mod run;
+pub mod team;
 pub mod user;

@@ -26,7 +26,7 @@ pub struct ProjectPath {
 }
 
 pub fn find(tx: &impl Read, caller: &Caller, at: &ProjectPath) -> Result<Option<Unchecked<FoundProject>>, DbError> {
-    let Some(entity) = entity::by_name(tx, &at.entity)? else { return Ok(None) };
+    let Some(entity) = entity::named(tx, &at.entity)? else { return Ok(None) };
     find_in(tx, caller, entity, &at.project)
 }
 

@@ -30,7 +30,7 @@ pub struct RunPath {
 
 /// A run that is not in the trash.
 pub fn find(tx: &impl Read, caller: &Caller, at: &RunPath) -> Result<Option<Unchecked<FoundRun>>, DbError> {
-    let Some(entity) = super::entity::by_name(tx, &at.project.entity)? else { return Ok(None) };
+    let Some(entity) = super::entity::named(tx, &at.project.entity)? else { return Ok(None) };
     let name = (entity.id, at.project.project.as_str().to_owned());
     let Some(id) = crate::db::schema::PROJECT_BY_NAME.find(tx, &name)? else { return Ok(None) };
     let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
