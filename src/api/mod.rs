@@ -1,8 +1,13 @@
 //! Adapters: HTTP, GraphQL and REST on the outside, calls to `app` on the inside.
 
+mod graphql;
 /// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.
 pub mod http;
 mod rest;
 mod router;
+/// Status codes, chosen once for all adapters.
+mod status;
+/// Bytes behind signed URLs.
+mod storage;
 
-pub use router::{Door, router};
+pub use router::{Door, Options, router};

@@ -1,14 +1,20 @@
 //! Every route, and whom a request through each door comes from.
 
-use super::rest;
+use super::graphql::{self, ClientSchema};
+use super::http::body::Intake;
+use super::http::budget::BodyBudget;
+use super::{rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
 use axum::extract::FromRequestParts;
+use axum::routing::{post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How a request reached the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,15 +25,35 @@ pub enum Door {
     Admin,
 }
 
+/// What the adapters need of the settings, as plain values.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where clients reach the server; without it, where this request came in.
+    pub public_url: Option<String>,
+    pub graphql_body_bytes: usize,
+    pub file_stream_body_bytes: usize,
+    /// Request bodies in memory at once, of all doors together.
+    pub budget: BodyBudget,
+    /// How long a body may stand still.
+    pub body_idle: Duration,
+}
+
 #[derive(Clone)]
 pub(super) struct Shared {
     pub app: App,
     door: Door,
+    pub intake: Intake,
+    pub options: Arc<Options>,
+    pub schema: ClientSchema,
 }
 
 /// All routes for one door.
-pub fn router(app: App, door: Door) -> Router {
-    rest::routes::router().with_state(Shared { app, door })
+pub fn router(app: App, door: Door, options: Options) -> Router {
+    let intake = Intake::new(options.budget.clone(), options.body_idle);
+    rest::routes::router()
+        .route("/graphql", post(graphql::post))
+        .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
+        .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })
 }
 
 /// Who asks, checked before the request's body is read.

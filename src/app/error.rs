@@ -3,22 +3,35 @@
 use crate::access::Refusal;
 use crate::db::DbError;
 use crate::db::table::PutError;
+use crate::storage::StoreError;
+use crate::storage::upload::UploadError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Send something else. Names the field of the request when one is to blame.
     #[error("{message}")]
     Invalid { field: &'static str, message: String },
+    /// Send less.
+    #[error("{0}")]
+    TooLarge(String),
     #[error("{0}")]
     Conflict(String),
     #[error("{0}")]
     NotFound(String),
+    /// A signed URL that does not, or no longer, allow this: get a new one.
+    #[error("this URL cannot be used: {0}")]
+    BadUrl(String),
+    /// The body did not arrive whole: send it again.
+    #[error("{0}")]
+    Interrupted(String),
     #[error("this needs a valid API key")]
     Unauthenticated,
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
     Db(#[from] DbError),
+    #[error("the object store did not do it")]
+    Store(StoreError),
 }
 
 /// What kind of trouble the server itself is in.
@@ -37,6 +50,8 @@ impl Error {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Db(DbError::Full) => Trouble::Full,
+            Self::Store(StoreError::Full) => Trouble::Full,
+            Self::Store(StoreError::Unavailable(_)) => Trouble::Busy,
             Self::Db(DbError::Busy | DbError::Unavailable(_) | DbError::TooLong(_)) => Trouble::Busy,
             _ => Trouble::Defect,
         }
@@ -44,6 +59,28 @@ impl Error {
 
     pub(super) fn invalid(field: &'static str, why: &impl ToString) -> Self {
         Self::Invalid { field, message: why.to_string() }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound("the stored bytes are gone".into()),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<UploadError> for Error {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Store(error) => error.into(),
+            UploadError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            UploadError::TooLong { .. } => Self::invalid("body", &error),
+            UploadError::TooShort { .. } | UploadError::Stalled | UploadError::BrokenOff(_) => {
+                Self::Interrupted(error.to_string())
+            }
+        }
     }
 }
 

@@ -49,6 +49,6 @@ pub(super) fn check_person(tx: &impl Read, id: UserId, person: &User) -> Result<
 }
 
 fn last_admin(tx: &impl Read, user: UserId, scope: &str) -> Result<(), Error> {
-    let name = user::by_id(tx, user)?.map_or_else(String::new, |person| person.name.to_string());
+    let name = user::get(tx, user)?.map_or_else(String::new, |person| person.name.to_string());
     Err(Error::Conflict(format!("`{name}` is the last admin of {scope}; make somebody else an admin of it first")))
 }

@@ -1,18 +1,30 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Entities and organizations, as the client asks for them.
+pub mod entity;
 mod error;
 mod existing;
+/// Run files: names, contents, and the URLs that lead to them.
+pub mod file;
 mod last_admin;
 /// Organizations.
 pub mod organization;
 /// Pages of lists.
 pub mod page;
+/// People, as the client asks for them.
+pub mod person;
+/// Projects.
+pub mod project;
+/// Runs.
+pub mod run;
+/// Listing and counting runs.
+pub mod run_list;
 /// Teams.
 pub mod team;
+/// Bytes behind signed tokens.
+pub mod transfer;
 /// People.
 pub mod user;
-/// What a person sees of themself.
-pub mod viewer;
 
 pub use error::{Error, Trouble};
 

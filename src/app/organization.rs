@@ -96,7 +96,7 @@ impl App {
             let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
             let mut members = Vec::new();
             for (id, member) in organization::members(tx, &found, after, PAGE)? {
-                let Some(user) = user::by_id(tx, id)? else { continue };
+                let Some(user) = user::get(tx, id)? else { continue };
                 members.push((id, Membership { user, role: member.role, since: member.since }));
             }
             Ok::<_, Error>(Page::of(members))
@@ -227,7 +227,7 @@ fn find(
 pub(super) fn person(tx: &impl Read, username: &str) -> Result<(UserId, User), Error> {
     let name = name_of_existing("person", username)?;
     let id = user::id_named(tx, &name)?.ok_or_else(|| missing("person", &name))?;
-    let user = user::by_id(tx, id)?.ok_or_else(|| missing("person", &name))?;
+    let user = user::get(tx, id)?.ok_or_else(|| missing("person", &name))?;
     Ok((id, user))
 }
 

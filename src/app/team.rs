@@ -118,7 +118,7 @@ impl App {
             let found = find(tx, &caller, Action::TeamRead, &name, &licence)?;
             let mut members = Vec::new();
             for (id, member) in team::members(tx, &found, after, PAGE)? {
-                let Some(user) = user::by_id(tx, id)? else { continue };
+                let Some(user) = user::get(tx, id)? else { continue };
                 members.push((id, Membership { user, role: member.role, since: member.since }));
             }
             Ok::<_, Error>(Page::of(members))
@@ -145,7 +145,7 @@ impl App {
             let role = parse_role(&role)?;
             let (user, person, member) = match place {
                 Some((user, member)) => {
-                    let person = user::by_id(tx, user)?.ok_or_else(|| missing("person", &username))?;
+                    let person = user::get(tx, user)?.ok_or_else(|| missing("person", &username))?;
                     (user, person, Some(member))
                 }
                 None => {

@@ -47,6 +47,7 @@ impl App {
             password_hash: hash_on_pool(input.password).await?,
             system_admin: input.system_admin,
             key_hash: self.keys.hash(key.expose()),
+            key_begins_with: key.begins_with(),
         };
         let caller = *caller;
         let created = self.db.write(move |tx| {

@@ -1,5 +1,7 @@
-//! What the settings say, as the plain values that `App::open` takes.
+//! What the settings say, as the plain values that `App::open` and the adapters take.
 
+use crate::api;
+use crate::api::http::budget::BodyBudget;
 use crate::app::{Opening, Settings};
 use crate::config::Config;
 use crate::domain::json::RowLimits;
@@ -16,6 +18,19 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
     })
+}
+
+/// How long a request waits for room in memory before it is told to come again.
+const BUDGET_WAIT: Duration = Duration::from_secs(5);
+
+pub fn api_options(config: &Config) -> api::Options {
+    api::Options {
+        public_url: config.server.public_url.clone().map(|url| url.trim_end_matches('/').to_owned()),
+        graphql_body_bytes: config.limits.graphql_body_bytes(),
+        file_stream_body_bytes: config.limits.file_stream_body_bytes(),
+        budget: BodyBudget::new(config.limits.in_flight_bytes(), BUDGET_WAIT),
+        body_idle: Duration::from_secs(config.server.body_idle_secs),
+    }
 }
 
 fn settings(config: &Config) -> anyhow::Result<Settings> {

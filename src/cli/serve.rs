@@ -1,7 +1,7 @@
 //! `weighhouse serve`: opens the data directory, listens, and drains on SIGTERM or Ctrl-C.
 
 use super::SettingsArguments;
-use super::opening::opening;
+use super::opening::{api_options, opening};
 use crate::api::{self, Door};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
@@ -51,11 +51,13 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
+    let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
-    let public_router = api::router(app.clone(), Door::Public).merge(health::probes(Arc::clone(&checks)));
+    let public_router =
+        api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
     let admin_router =
-        api::router(app, Door::Admin).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
+        api::router(app, Door::Admin, adapters).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }

@@ -6,7 +6,9 @@ use super::table::{Entries, Index, Space, Stored, Table, Unique};
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
-use crate::domain::id::{AlertId, ApiKeyId, EntityId, FileId, IdKind, OrganizationId, ProjectId, RunId, UserId};
+use crate::domain::id::{
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, UserId,
+};
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
@@ -61,6 +63,8 @@ pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
 
 pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
 pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// The file whose newest contents an object is.
+pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
 
 pub const ALERTS: Table<(RunId, AlertId), Alert> = Table::new(27, "alerts");
 
@@ -150,6 +154,9 @@ impl Record for RunFile {}
 impl Stored<FileId> for RunFile {
     fn indexes(&self, key: &FileId, entries: &mut Entries) {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
+        if let Some(contents) = &self.contents {
+            entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+        }
     }
 }
 

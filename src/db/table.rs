@@ -142,8 +142,13 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// The last record whose key starts with `prefix`.
     pub fn last(&self, tx: &impl Read, prefix: &impl Key) -> Result<Option<(K, V)>, DbError> {
-        let found = tx.scan(&self.space.under(prefix, None), true, 1)?;
-        found.first().map(|pair| self.decode_pair(pair)).transpose()
+        Ok(self.list_last(tx, prefix, 1)?.pop())
+    }
+
+    /// The last records whose keys start with `prefix`, last one first.
+    pub fn list_last(&self, tx: &impl Read, prefix: &impl Key, limit: usize) -> Result<Vec<(K, V)>, DbError> {
+        let found = tx.scan(&self.space.under(prefix, None), true, limit)?;
+        found.iter().map(|pair| self.decode_pair(pair)).collect()
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V, DbError> {

@@ -26,6 +26,13 @@ impl Timestamp {
             .unwrap_or_default()
             .to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
     }
+
+    /// `2026-01-31T12:00:00Z`, the form that the client's users see.
+    pub fn to_rfc3339_secs(self) -> String {
+        chrono::DateTime::from_timestamp_micros(self.0)
+            .unwrap_or_default()
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    }
 }
 
 /// The source of "now". Cheap to clone; all clones show the same time.

@@ -1,6 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
 pub mod clock;
+pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
 /// Run files and their paths.
@@ -13,6 +14,7 @@ pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
 pub mod run;
+pub mod run_config;
 /// Text that must not be printed.
 pub mod secret;
 /// What is streamed into a run, line by line.

@@ -22,6 +22,9 @@ pub struct User {
 pub struct KeyRecord {
     pub user: UserId,
     pub hash: [u8; 32],
+    /// The first few characters, by which its owner knows it again.
+    #[serde(default)]
+    pub begins_with: String,
     pub created_at: Timestamp,
 }
 

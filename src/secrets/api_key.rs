@@ -10,6 +10,9 @@ const ALPHABET: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 const GENERATED_CHARS: usize = 40;
 const MAX_IMPORTED_CHARS: usize = 128;
 
+/// How much of a key is kept to be shown later.
+const SHOWN_CHARS: usize = 6;
+
 /// An API key in clear: what its owner sees once, and what a request carries.
 #[derive(Clone)]
 pub struct ApiKey(Secret);
@@ -44,6 +47,11 @@ impl ApiKey {
             return Err(BadApiKey::Length(key.len()));
         }
         Ok(Self(Secret::new(key)))
+    }
+
+    /// How it begins: enough to know it again, and nothing to guess the rest from.
+    pub fn begins_with(&self) -> String {
+        self.expose().chars().take(SHOWN_CHARS).collect()
     }
 
     /// The key itself. Who calls this answers for where it goes.

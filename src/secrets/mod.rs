@@ -26,7 +26,7 @@ macro_rules! prints_nothing {
 use prints_nothing;
 
 /// Bytes from the operating system's random source.
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // A server without randomness must not go on: every key it would make could be guessed.
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -1,12 +1,11 @@
-//! Status codes and the shape of errors, chosen once.
+//! The shape of the REST interface's errors.
 
-use crate::access::Refusal;
-use crate::app::{Error, Trouble};
+use crate::api::status::{add_advice, message_of, status_of};
+use crate::app::Error;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,42 +49,25 @@ impl From<Error> for RestError {
 
 impl RestError {
     fn status_code(&self) -> (StatusCode, &'static str) {
-        let error = match self {
-            Self::Body(rejection) => return (rejection.status(), "body"),
-            Self::Parameters(rejection) => return (rejection.status(), "parameters"),
-            Self::Path(rejection) => return (rejection.status(), "path"),
-            Self::Route => return (StatusCode::NOT_FOUND, "no_route"),
-            Self::Method => return (StatusCode::METHOD_NOT_ALLOWED, "method"),
-            Self::App(error) => error,
-        };
-        match error {
-            Error::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Error::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
-            Error::NotFound(_) | Error::Refused(Refusal::Hidden) => (StatusCode::NOT_FOUND, "not_found"),
-            Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
-            Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),
-            Error::Refused(Refusal::NotLicensed { .. }) => (StatusCode::FORBIDDEN, "not_licensed"),
-            Error::Db(_) => match error.trouble() {
-                Trouble::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
-                Trouble::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-                Trouble::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
-            },
+        match self {
+            Self::Body(rejection) => (rejection.status(), "body"),
+            Self::Parameters(rejection) => (rejection.status(), "parameters"),
+            Self::Path(rejection) => (rejection.status(), "path"),
+            Self::Route => (StatusCode::NOT_FOUND, "no_route"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method"),
+            Self::App(error) => status_of(error),
         }
     }
 
     /// What the person reads; a defect's own words stay in the log.
-    fn message(&self, code: &str) -> String {
+    fn message(&self) -> String {
         match self {
             Self::Body(rejection) => rejection.body_text(),
             Self::Parameters(rejection) => rejection.body_text(),
             Self::Path(rejection) => rejection.body_text(),
             Self::Route => "there is no such route; `/api/v1/openapi.json` lists those there are".to_owned(),
             Self::Method => "this route does not take this method".to_owned(),
-            Self::App(error) if code == "internal" => {
-                tracing::error!(%error, "a request failed");
-                "something went wrong in the server; its log says what".to_owned()
-            }
-            Self::App(error) => error.to_string(),
+            Self::App(error) => message_of(error),
         }
     }
 
@@ -100,14 +82,9 @@ impl RestError {
 impl IntoResponse for RestError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_code();
-        let error = ErrorDetail { code, message: self.message(code), field: self.field() };
+        let error = ErrorDetail { code, message: self.message(), field: self.field() };
         let mut response = (status, Json(ErrorBody { error })).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"weighhouse\""));
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        }
+        add_advice(&mut response);
         response
     }
 }

@@ -63,6 +63,12 @@ pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbErr
     Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
 }
 
+/// Whether the caller is somebody in the entity or its organization: enough to know that it exists.
+pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, DbError> {
+    let grants = grants_in(tx, caller, found)?;
+    Ok(grants.personal || grants.team.is_some() || grants.organization.is_some())
+}
+
 /// The caller's own entity: where a run goes that names none.
 pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity>, DbError> {
     let Some(user) = caller.user_id() else { return Ok(None) };

@@ -3,11 +3,11 @@
 use super::run::{self, FoundRun};
 use crate::access::{Action, Allowed, Caller, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{RUN_FILE_BY_PATH, RUN_FILES};
+use crate::db::schema::{RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::file::{FileContents, FilePath, RunFile};
-use crate::domain::id::{FileId, RunId};
+use crate::domain::id::{FileId, ObjectId, RunId};
 
 /// The id under which the path's bytes are to be uploaded; a new file is not listed before they have come.
 pub fn find_or_create(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, path: &FilePath) -> Result<FileId, PutError> {
@@ -76,6 +76,18 @@ pub fn delete(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, id: FileId) -> Resu
     let Some(file) = RUN_FILES.get(tx, &id)?.filter(|file| file.run == run.id) else { return Ok(None) };
     RUN_FILES.delete(tx, &id)?;
     Ok(file.contents)
+}
+
+/// The file whose newest contents the object is, for a download whose URL was signed by us.
+pub fn by_object(
+    tx: &impl Read,
+    caller: &Caller,
+    object: ObjectId,
+) -> Result<Option<(RunFile, Unchecked<FoundRun>)>, DbError> {
+    let Some(id) = RUN_FILE_BY_OBJECT.find(tx, &object)? else { return Ok(None) };
+    let Some(file) = RUN_FILES.get(tx, &id)? else { return Ok(None) };
+    let run = run::get(tx, caller, file.run)?;
+    Ok(run.map(|run| (file, run)))
 }
 
 /// Which run a file is in, for requests that name files alone.

@@ -13,6 +13,9 @@ use crate::domain::id::{AlertId, ProjectId, RunId};
 use crate::domain::run::{Alert, Run, RunName};
 use crate::domain::stream::RunStreams;
 
+/// How far back an alert of the same title is looked for.
+const ALERTS_LOOKED_AT: usize = 100;
+
 /// A run with its id and the project it is in.
 #[derive(Debug, Clone)]
 pub struct FoundRun {
@@ -133,6 +136,17 @@ pub fn list(
         runs.push(project.project(|at| FoundRun { at: at.clone(), id, run }));
     }
     Ok(runs)
+}
+
+/// When a run of the project was made, also one that was deleted since: where a listing goes on.
+pub fn created_at(tx: &impl Read, project: &Allowed<FoundProject>, id: RunId) -> Result<Option<Timestamp>, DbError> {
+    Ok(RUNS.get(tx, &id)?.filter(|run| run.project == project.id).map(|run| run.created_at))
+}
+
+/// When an alert of this title was last kept, among the newest of the run.
+pub fn last_alert_titled(tx: &impl Read, found: &Allowed<FoundRun>, title: &str) -> Result<Option<Timestamp>, DbError> {
+    let newest = ALERTS.list_last(tx, &found.id, ALERTS_LOOKED_AT)?;
+    Ok(newest.into_iter().find(|(_, alert)| alert.title == title).map(|(_, alert)| alert.created_at))
 }
 
 /// Keeps an alert of the run.

@@ -5,7 +5,7 @@ use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER,
-    PROJECT_BY_NAME, SYSTEM_ADMINS, TEAM_MEMBERS, TEAMS_BY_USER, USERS,
+    PROJECT_BY_NAME, SYSTEM_ADMINS, TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -15,6 +15,8 @@ use crate::domain::name::EntityName;
 use crate::domain::user::{KeyRecord, User};
 
 const PAGE: usize = 100;
+/// More keys of one person than this are not shown at once.
+const KEYS_SHOWN: usize = 1000;
 
 /// The whole instance: what actions on people of all organizations are checked on.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct NewUser {
     pub password_hash: Option<String>,
     pub system_admin: bool,
     pub key_hash: [u8; 32],
+    pub key_begins_with: String,
 }
 
 /// Stores the person, their personal entity and their first key.
@@ -52,7 +55,11 @@ pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) 
     };
     USERS.put(tx, &id, &user)?;
     let key = tx.new_id::<ApiKeyId>()?;
-    API_KEYS.put(tx, &key, &KeyRecord { user: id, hash: new.key_hash, created_at })?;
+    API_KEYS.put(
+        tx,
+        &key,
+        &KeyRecord { user: id, hash: new.key_hash, begins_with: new.key_begins_with, created_at },
+    )?;
     Ok((id, user))
 }
 
@@ -121,14 +128,31 @@ pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<UserId>, DbE
     })
 }
 
-/// A person that a checked list has led to.
-pub fn by_id(tx: &impl Read, id: UserId) -> Result<Option<User>, DbError> {
-    USERS.get(tx, &id)
-}
-
 /// Whether anything lies in the person's own entity.
 pub fn has_projects(tx: &impl Read, user: &User) -> Result<bool, DbError> {
     Ok(!PROJECT_BY_NAME.list(tx, &user.entity, None, 1)?.is_empty())
+}
+
+pub fn get(tx: &impl Read, id: UserId) -> Result<Option<User>, DbError> {
+    USERS.get(tx, &id)
+}
+
+/// By user name, or by e-mail address.
+pub fn id_of(tx: &impl Read, text: &str) -> Result<Option<UserId>, DbError> {
+    if text.contains('@') {
+        return USER_BY_EMAIL.find(tx, &text.to_lowercase());
+    }
+    let Ok(name) = EntityName::parse(text) else { return Ok(None) };
+    id_named(tx, &name)
+}
+
+/// A person's keys in the order of their making.
+pub fn keys_of(tx: &impl Read, id: UserId) -> Result<Vec<(ApiKeyId, KeyRecord)>, DbError> {
+    let mut keys = Vec::new();
+    for (_, key) in API_KEYS_BY_USER.list(tx, &id, None, KEYS_SHOWN)? {
+        keys.extend(API_KEYS.get(tx, &key)?.map(|record| (key, record)));
+    }
+    Ok(keys)
 }
 
 /// Who a key belongs to.

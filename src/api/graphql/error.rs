@@ -1,0 +1,47 @@
+//! How a failed use case is told to the client: the HTTP status decides what it does, the message is what people read.
+
+use crate::api::status::{message_of, status_of};
+use crate::app;
+use ::http::StatusCode;
+use async_graphql::{Error, ErrorExtensionValues, Value};
+
+const STATUS: &str = "status";
+
+/// The error of a resolver, with the status that the whole answer is to have.
+pub(super) fn failed(error: app::Error) -> Error {
+    let (status, code) = status_of(&error);
+    // The Python code of older clients tries 422 and 409 again for days (wandb 0.17.9 to 0.22.3).
+    let status = match status {
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT => StatusCode::BAD_REQUEST,
+        other => other,
+    };
+    with_status(message_of(&error), status, code)
+}
+
+/// The request itself asks for something that cannot be.
+pub(super) fn invalid(message: impl Into<String>) -> Error {
+    with_status(message.into(), StatusCode::BAD_REQUEST, "invalid")
+}
+
+pub(super) fn missing(message: impl Into<String>) -> Error {
+    with_status(message.into(), StatusCode::NOT_FOUND, "not_found")
+}
+
+fn with_status(message: String, status: StatusCode, code: &str) -> Error {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    extensions.set(STATUS, status.as_u16());
+    Error { message, source: None, extensions: Some(extensions) }
+}
+
+/// The status of a whole answer: that of its gravest error. What the library itself refuses is the client's mistake.
+pub(super) fn status_of_answer(errors: &[async_graphql::ServerError]) -> StatusCode {
+    let statuses = errors.iter().map(|error| {
+        let status = error.extensions.as_ref().and_then(|extensions| extensions.get(STATUS));
+        match status {
+            Some(Value::Number(number)) => number.as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(500),
+            _ => 400,
+        }
+    });
+    statuses.max().map_or(StatusCode::OK, |status| StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST))
+}

@@ -1,0 +1,182 @@
+//! The envelope: how a GraphQL request comes in over HTTP, and how its answer goes out.
+
+use super::error::status_of_answer;
+use super::request::Request;
+use crate::access::Caller;
+use crate::api::http::Peer;
+use crate::api::router::{Asking, Shared};
+use crate::api::status::add_advice;
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use ::http::{HeaderMap, StatusCode};
+use async_graphql::{ServerError, Value, Variables};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::io::Write;
+
+/// Longer texts are not written by any client, and reading them costs more than their fields.
+const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+/// A body above this size is read and written away from the threads that serve connections.
+const INLINE_BYTES: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+struct Envelope {
+    query: String,
+    variables: Option<Variables>,
+    /// Often empty, which means absent (wandb 0.31.0).
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+}
+
+/// `POST /graphql` -> `{"data", "errors"?}`. With an error the status is not 200: it decides whether the client tries again.
+pub async fn post(
+    State(shared): State<Shared>,
+    asking: Result<Asking, crate::api::rest::error::RestError>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let caller = match asking {
+        Ok(Asking(caller)) => caller,
+        // Older clients ask `viewer` without a key to see whether anybody is there.
+        Err(_) if !headers.contains_key(AUTHORIZATION) => Caller::ANONYMOUS,
+        Err(error) => return error.into_response(),
+    };
+    let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {
+        Ok(body) => body,
+        Err(error) => return refuse(error.status(), &error.to_string()),
+    };
+    let parse = move || serde_json::from_slice::<Envelope>(&body).map_err(|why| why.to_string());
+    let envelope = match on_pool_if(body_is_large(&headers), parse).await {
+        Ok(envelope) => envelope,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &format!("the request is not what GraphQL takes: {why}")),
+    };
+    if envelope.query.len() > DOCUMENT_BYTES_MAX {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the GraphQL document is longer than 256 KiB");
+    }
+    let request = Request {
+        base_url: base_url(&shared, peer.is_some_and(|Extension(peer)| peer.is_tls), &headers),
+        is_shared: headers.get("x-wandb-use-async-filestream").is_some_and(|value| value == "true"),
+        app: shared.app.clone(),
+        caller,
+    };
+    let mut operation = async_graphql::Request::new(envelope.query).data(request);
+    operation.variables = envelope.variables.unwrap_or_default();
+    operation.operation_name = envelope.operation_name.filter(|name| !name.is_empty());
+    let answer = shared.schema.execute(operation).await;
+    let status = status_of_answer(&answer.errors);
+    let written = on_pool_if(true, move || Ok(write_answer(&answer.data, &answer.errors))).await;
+    respond(status, written.unwrap_or_default())
+}
+
+fn body_is_large(headers: &HeaderMap) -> bool {
+    let length = headers.get(::http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    length.is_none_or(|length: usize| length > INLINE_BYTES)
+}
+
+async fn on_pool_if<T: Send + 'static>(
+    is_long: bool,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    if !is_long {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the server is shutting down".into()))
+}
+
+/// The configured public address, else the one that this client used.
+fn base_url(shared: &Shared, is_tls: bool, headers: &HeaderMap) -> String {
+    if let Some(url) = &shared.options.public_url {
+        return url.clone();
+    }
+    let scheme = if is_tls { "https" } else { "http" };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    format!("{scheme}://{host}")
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    let text = serde_json::json!({ "errors": [{ "message": message }] }).to_string();
+    respond(status, text.into_bytes())
+}
+
+fn respond(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = (status, [(CONTENT_TYPE, "application/json")], body).into_response();
+    add_advice(&mut response);
+    response
+}
+
+fn write_answer(data: &Value, errors: &[ServerError]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(b"{\"data\":");
+    write_value(data, &mut out);
+    if !errors.is_empty() {
+        out.extend_from_slice(b",\"errors\":");
+        write_plain(&errors, &mut out);
+    }
+    out.push(b'}');
+    out
+}
+
+/// Like the library's own writer, but for `Binary`, which holds JSON text of ours (see `scalar::StrictJson`).
+fn write_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::Binary(json) => out.extend_from_slice(json),
+        Value::Number(number) => write_plain(number, out),
+        Value::String(text) => write_plain(text, out),
+        Value::Enum(name) => write_plain(name.as_str(), out),
+        Value::List(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_value(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Object(members) => {
+            out.push(b'{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_plain(name.as_str(), out);
+                out.push(b':');
+                write_value(member, out);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+fn write_plain<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    // Neither the values nor a vector can fail; half a value would be no JSON, so say null.
+    let length = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(length);
+        let _vector_takes_all = out.write_all(b"null");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql::value;
+
+    #[test]
+    fn json_text_goes_out_as_it_is_and_the_rest_is_escaped() {
+        let mut data = value!({ "a": [1, 2.5, null, true, "quote \" and \n"], "empty": {} });
+        if let Value::Object(members) = &mut data {
+            members.insert(async_graphql::Name::new("raw"), Value::Binary("{\"x\":[1]}".into()));
+        }
+
+        let text = String::from_utf8(write_answer(&data, &[])).unwrap();
+
+        let wanted = r#"{"data":{"a":[1,2.5,null,true,"quote \" and \n"],"empty":{},"raw":{"x":[1]}}}"#;
+        assert_eq!(text, wanted);
+    }
+}

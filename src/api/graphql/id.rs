@@ -1,0 +1,97 @@
+//! Ids on the wire: base64 of colon-separated text. Clients take some of them apart and build others themselves
+//! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
+
+use super::error::invalid;
+use crate::app::run::{FoundRun, ProjectPath, RunPath};
+use crate::domain::id::{ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, UserId};
+use crate::domain::name::EntityName;
+use crate::domain::project::ProjectName;
+use crate::domain::run::RunName;
+use async_graphql::ID;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+pub(super) fn run(found: &FoundRun) -> ID {
+    let (run, project, entity) = (&found.run.name, &found.at.project.name, &found.at.entity.entity.name);
+    encode(&format!("Run:v1:{run}:{project}:{entity}"))
+}
+
+/// The path in a run's id.
+pub(super) fn run_path(id: &str) -> async_graphql::Result<RunPath> {
+    let bad = || invalid(format!("`{}` is not the id of a run", id.chars().take(100).collect::<String>()));
+    let text = decode(id).ok_or_else(bad)?;
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["Run", "v1", run, project, entity] = parts.as_slice() else { return Err(bad()) };
+    path(entity, project, run).ok_or_else(bad)
+}
+
+/// The path of a run by its names, if they can be names at all.
+pub(super) fn path(entity: &str, project: &str, run: &str) -> Option<RunPath> {
+    Some(RunPath {
+        project: ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? },
+        run: RunName::parse(run).ok()?,
+    })
+}
+
+pub(super) fn user(id: UserId) -> ID {
+    encode(&format!("User:{id}"))
+}
+
+pub(super) fn entity(id: EntityId) -> ID {
+    encode(&format!("Entity:{id}"))
+}
+
+pub(super) fn organization(id: OrganizationId) -> ID {
+    encode(&format!("Organization:{id}"))
+}
+
+pub(super) fn api_key(id: ApiKeyId) -> ID {
+    encode(&format!("ApiKey:{id}"))
+}
+
+pub(super) fn project(id: ProjectId) -> ID {
+    encode(&format!("Project:{id}"))
+}
+
+pub(super) fn project_internal(id: ProjectId) -> ID {
+    encode(&format!("ProjectInternalId:{id}"))
+}
+
+pub(super) fn file(id: FileId) -> ID {
+    encode(&format!("RunFile:{id}"))
+}
+
+pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
+    number.map(FileId).ok_or_else(bad)
+}
+
+fn encode(text: &str) -> ID {
+    ID(STANDARD.encode(text))
+}
+
+fn decode(id: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(id).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_built_by_a_client_is_understood() {
+        let built = STANDARD.encode("Run:v1:abc12345:mnist:ada");
+
+        assert_eq!(run_path(&built).unwrap(), path("ada", "mnist", "abc12345").unwrap());
+        for bad in ["", "!", &STANDARD.encode("Run:v1:a:b"), &STANDARD.encode("Run:v2:a:b:c")] {
+            assert!(run_path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_id_is_read_back() {
+        assert_eq!(file_id(&file(FileId(7))).unwrap(), FileId(7));
+        assert!(file_id(&user(UserId(7))).is_err());
+    }
+}

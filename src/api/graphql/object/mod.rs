@@ -1,0 +1,8 @@
+//! The objects of the schema, one file per noun. They hold what a caller was allowed to see and ask `app` for more.
+
+pub(super) mod entity;
+pub(super) mod file;
+pub(super) mod project;
+pub(super) mod run;
+pub(super) mod server;
+pub(super) mod user;

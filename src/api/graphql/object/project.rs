@@ -1,0 +1,180 @@
+//! Projects. The client also calls them models.
+
+use crate::access::Allowed;
+use crate::api::graphql::cursor::{self, PageInfo, page_size};
+use crate::api::graphql::error::failed;
+use crate::api::graphql::id;
+use crate::api::graphql::object::entity::Entity;
+use crate::api::graphql::object::run::{Run, RunConnection, RunEdge};
+use crate::api::graphql::object::user::User;
+use crate::api::graphql::request::Request;
+use crate::api::graphql::scalar::{DateTime, JsonString};
+use crate::app::project::FoundProject;
+use async_graphql::{Context, ID, Object, SimpleObject};
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub(in crate::api::graphql) struct Project {
+    pub found: Arc<Allowed<FoundProject>>,
+}
+
+impl Project {
+    pub fn of(found: Allowed<FoundProject>) -> Self {
+        Self { found: Arc::new(found) }
+    }
+
+    /// One that the caller sees.
+    pub async fn find(
+        ctx: &Context<'_>,
+        entity: Option<&str>,
+        name: Option<&str>,
+    ) -> async_graphql::Result<Option<Self>> {
+        let request = Request::of(ctx);
+        let name = name.unwrap_or(crate::domain::project::DEFAULT_PROJECT);
+        let found = request.app.find_project(&request.caller, entity, name).await.map_err(failed)?;
+        Ok(found.map(Self::of))
+    }
+
+    async fn run_named(&self, ctx: &Context<'_>, name: &str) -> async_graphql::Result<Option<Run>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_run(&request.caller, &self.found, name).await.map_err(failed)?;
+        Ok(found.map(|found| Run::of(found, self.clone())))
+    }
+}
+
+#[Object]
+impl Project {
+    async fn id(&self) -> ID {
+        id::project(self.found.id)
+    }
+
+    async fn internal_id(&self) -> ID {
+        id::project_internal(self.found.id)
+    }
+
+    async fn name(&self) -> &str {
+        self.found.project.name.as_str()
+    }
+
+    async fn entity_name(&self) -> &str {
+        self.found.entity.entity.name.as_str()
+    }
+
+    async fn entity(&self) -> Entity {
+        Entity { found: self.found.entity.clone().into() }
+    }
+
+    async fn description(&self) -> Option<&str> {
+        self.found.project.description.as_deref()
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.found.project.created_at)
+    }
+
+    /// The client's words for the four visibilities.
+    async fn access(&self) -> &'static str {
+        use crate::access::Visibility;
+        match self.found.project.visibility {
+            Visibility::Open => "USER_WRITE",
+            Visibility::Public => "USER_READ",
+            Visibility::Team => "PRIVATE",
+            Visibility::Restricted => "RESTRICTED",
+        }
+    }
+
+    /// JSON text that some clients keep there; nothing here reads it.
+    async fn views(&self) -> Option<String> {
+        None
+    }
+
+    async fn repo(&self) -> Option<String> {
+        None
+    }
+
+    async fn docker_image(&self) -> Option<String> {
+        None
+    }
+
+    async fn is_benchmark(&self) -> bool {
+        false
+    }
+
+    /// Whether the caller may log to it.
+    async fn read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        let request = Request::of(ctx);
+        let may_log = request.app.may_log(&request.caller, &self.found).await.map_err(failed)?;
+        Ok(!may_log)
+    }
+
+    async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<User> {
+        User::of(ctx, self.found.project.owner).await
+    }
+
+    async fn run(&self, ctx: &Context<'_>, name: String, desc: Option<String>) -> async_graphql::Result<Option<Run>> {
+        let _always_null = desc;
+        self.run_named(ctx, &name).await
+    }
+
+    /// A run by its historical name. `missingOk` changes nothing: a run that is missing is null.
+    async fn bucket(
+        &self,
+        ctx: &Context<'_>,
+        name: String,
+        desc: Option<String>,
+        missing_ok: Option<bool>,
+    ) -> async_graphql::Result<Option<Run>> {
+        let _nothing_changes = (desc, missing_ok);
+        self.run_named(ctx, &name).await
+    }
+
+    async fn runs(
+        &self,
+        ctx: &Context<'_>,
+        filters: Option<JsonString>,
+        order: Option<String>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<RunConnection> {
+        let request = Request::of(ctx);
+        let after = cursor::decode(after.as_deref())?;
+        let wanted = crate::app::run_list::Wanted {
+            filters: filters.map(|JsonString(text)| text),
+            order,
+            after,
+            limit: page_size(first),
+        };
+        let page = request.app.list_runs(&request.caller, &self.found, wanted).await.map_err(failed)?;
+        let edge = |(found, position): (_, String)| RunEdge {
+            cursor: cursor::encode(&position),
+            node: Run::of(found, self.clone()),
+        };
+        let edges: Vec<RunEdge> = page.runs.into_iter().map(edge).collect();
+        let end_cursor = edges.last().map(|edge| edge.cursor.clone());
+        Ok(RunConnection { edges, page_info: PageInfo { end_cursor, has_next_page: page.has_more } })
+    }
+
+    /// Runs by their historical name, the first page of them.
+    async fn buckets(&self, ctx: &Context<'_>, first: Option<i32>) -> async_graphql::Result<RunConnection> {
+        self.runs(ctx, None, None, first, None).await
+    }
+
+    async fn run_count(&self, ctx: &Context<'_>, filters: Option<JsonString>) -> async_graphql::Result<i64> {
+        let request = Request::of(ctx);
+        let filters = filters.map(|JsonString(text)| text);
+        let count = request.app.count_runs(&request.caller, &self.found, filters).await.map_err(failed)?;
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct ProjectConnection {
+    pub edges: Vec<ProjectEdge>,
+    pub page_info: PageInfo,
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct ProjectEdge {
+    pub node: Project,
+    pub cursor: String,
+}

@@ -1,0 +1,247 @@
+//! Runs. The client also calls them buckets.
+
+use crate::access::Allowed;
+use crate::api::graphql::cursor::{self, PageInfo, page_size};
+use crate::api::graphql::error::failed;
+use crate::api::graphql::id;
+use crate::api::graphql::object::file::{File, FileConnection, FileEdge, is_like};
+use crate::api::graphql::object::project::Project;
+use crate::api::graphql::object::user::User;
+use crate::api::graphql::request::Request;
+use crate::api::graphql::scalar::{DateTime, JsonString};
+use crate::app::file::ListedFile;
+use crate::app::run::FoundRun;
+use crate::domain::json::{MAX_DEPTH, Value};
+use crate::domain::run::RunState;
+use crate::domain::run_config;
+use crate::domain::stream::RunStreams;
+use async_graphql::{Context, ID, Object, SimpleObject};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+#[derive(Clone)]
+pub(in crate::api::graphql) struct Run {
+    pub found: Arc<Allowed<FoundRun>>,
+    project: Project,
+    /// Read once, however many fields ask.
+    streams: Arc<OnceCell<RunStreams>>,
+}
+
+impl Run {
+    pub fn of(found: Allowed<FoundRun>, project: Project) -> Self {
+        Self { found: Arc::new(found), project, streams: Arc::default() }
+    }
+
+    /// A run whose project goes with it.
+    pub fn with_project(found: Allowed<FoundRun>) -> Self {
+        let project = Project::of(found.project(|found| found.at.clone()));
+        Self::of(found, project)
+    }
+
+    async fn streams(&self, ctx: &Context<'_>) -> async_graphql::Result<&RunStreams> {
+        let request = Request::of(ctx);
+        self.streams.get_or_try_init(|| request.app.run_streams(&self.found)).await.map_err(failed)
+    }
+
+    async fn config_text(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        let request = Request::of(ctx);
+        let config = request.app.run_config(&self.found).await.map_err(failed)?;
+        Ok(config.unwrap_or_else(|| "{}".to_owned()))
+    }
+}
+
+#[Object]
+impl Run {
+    async fn id(&self) -> ID {
+        id::run(&self.found)
+    }
+
+    async fn internal_id(&self) -> ID {
+        ID(self.found.id.to_string())
+    }
+
+    /// An integer, as the client sends it back.
+    async fn project_id(&self) -> i64 {
+        i64::try_from(self.found.at.id.0).unwrap_or(i64::MAX)
+    }
+
+    async fn project(&self) -> &Project {
+        &self.project
+    }
+
+    async fn name(&self) -> &str {
+        self.found.run.name.as_str()
+    }
+
+    async fn display_name(&self) -> &str {
+        &self.found.run.display_name
+    }
+
+    async fn state(&self) -> &'static str {
+        self.found.run.state.as_str()
+    }
+
+    async fn running(&self) -> bool {
+        self.found.run.state.is_alive()
+    }
+
+    async fn failed(&self) -> bool {
+        self.found.run.state == RunState::Failed
+    }
+
+    async fn exitcode(&self) -> Option<i64> {
+        self.found.run.exit_code
+    }
+
+    /// Somebody asked the client to stop.
+    async fn stopped(&self) -> bool {
+        self.found.run.stop_requested
+    }
+
+    async fn should_stop(&self) -> bool {
+        self.found.run.stop_requested
+    }
+
+    async fn group(&self) -> Option<&str> {
+        self.found.run.group.as_deref()
+    }
+
+    async fn job_type(&self) -> Option<&str> {
+        self.found.run.job_type.as_deref()
+    }
+
+    async fn notes(&self) -> Option<&str> {
+        self.found.run.notes.as_deref()
+    }
+
+    async fn description(&self) -> Option<&str> {
+        self.found.run.description.as_deref()
+    }
+
+    async fn tags(&self) -> &[String] {
+        &self.found.run.tags
+    }
+
+    async fn commit(&self) -> Option<&str> {
+        self.found.run.commit.as_deref()
+    }
+
+    async fn host(&self) -> Option<&str> {
+        self.found.run.host.as_deref()
+    }
+
+    async fn job_program(&self) -> Option<&str> {
+        self.found.run.program.as_deref()
+    }
+
+    async fn sweep_name(&self) -> Option<&str> {
+        self.found.run.sweep.as_deref()
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.found.run.created_at)
+    }
+
+    async fn heartbeat_at(&self, ctx: &Context<'_>) -> async_graphql::Result<DateTime> {
+        Ok(DateTime(self.streams(ctx).await?.heartbeat_at.unwrap_or(self.found.run.created_at)))
+    }
+
+    async fn read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        let request = Request::of(ctx);
+        let may_log = request.app.may_log(&request.caller, &self.project.found).await.map_err(failed)?;
+        Ok(!may_log)
+    }
+
+    /// Never null: 0.31.0 cannot read a run without one.
+    async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<User> {
+        User::of(ctx, self.found.run.owner).await
+    }
+
+    /// JSON text, every key wrapped in `value`.
+    async fn config(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
+        self.config_text(ctx).await.map(JsonString)
+    }
+
+    /// The client's own notes in the config, those named: JSON text without spaces.
+    async fn wandb_config(
+        &self,
+        ctx: &Context<'_>,
+        keys: Option<Vec<Option<String>>>,
+    ) -> async_graphql::Result<JsonString> {
+        let text = self.config_text(ctx).await?;
+        let config = Value::parse(text.as_bytes(), MAX_DEPTH).unwrap_or(Value::Null);
+        let keys: Option<Vec<String>> = keys.map(|keys| keys.into_iter().flatten().collect());
+        Ok(JsonString(run_config::notes(&config, keys.as_deref()).to_text()))
+    }
+
+    async fn history_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        Ok(count(self.streams(ctx).await?.history.lines))
+    }
+
+    async fn events_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        Ok(count(self.streams(ctx).await?.events.lines))
+    }
+
+    async fn log_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        Ok(count(self.streams(ctx).await?.console.lines))
+    }
+
+    async fn file_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        let request = Request::of(ctx);
+        let (files, _) = request.app.list_run_files(&self.found, None, usize::MAX, |_| true).await.map_err(failed)?;
+        Ok(count(files.len() as u64))
+    }
+
+    /// Files whose bytes have arrived: all, or those named, or those that fit an SQL `LIKE` pattern.
+    async fn files(
+        &self,
+        ctx: &Context<'_>,
+        names: Option<Vec<Option<String>>>,
+        first: Option<i32>,
+        after: Option<String>,
+        pattern: Option<String>,
+    ) -> async_graphql::Result<FileConnection> {
+        let request = Request::of(ctx);
+        let names: Vec<String> = names.into_iter().flatten().flatten().collect();
+        let (files, has_next_page) = if names.is_empty() {
+            let after = cursor::decode(after.as_deref())?;
+            let fits = move |path: &str| pattern.as_deref().is_none_or(|pattern| is_like(path, pattern));
+            request.app.list_run_files(&self.found, after, page_size(first), fits).await.map_err(failed)?
+        } else {
+            (request.app.run_files_named(&self.found, names).await.map_err(failed)?, false)
+        };
+        Ok(self.connection(files, has_next_page))
+    }
+}
+
+impl Run {
+    fn connection(&self, files: Vec<ListedFile>, has_next_page: bool) -> FileConnection {
+        let run = self.found.id;
+        let edge =
+            |listed: ListedFile| FileEdge { cursor: cursor::encode(listed.path.as_str()), node: File { run, listed } };
+        let edges: Vec<FileEdge> = files.into_iter().map(edge).collect();
+        let end_cursor = edges.last().map(|edge| edge.cursor.clone());
+        FileConnection {
+            total_count: count(edges.len() as u64),
+            edges,
+            page_info: PageInfo { end_cursor, has_next_page },
+            upload_headers: Vec::new(),
+        }
+    }
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct RunConnection {
+    pub edges: Vec<RunEdge>,
+    pub page_info: PageInfo,
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct RunEdge {
+    pub node: Run,
+    pub cursor: String,
+}

@@ -1,0 +1,131 @@
+//! Entities and organizations as the client's own queries see them. Governing them is in `organization` and `team`.
+
+use super::project::parse_or_none;
+use super::{App, Error};
+use crate::access::{Caller, Principal};
+use crate::db::repo::entity::{self, FoundEntity};
+use crate::db::schema::{ENTITIES, ORGANIZATIONS};
+use crate::db::tx::Read;
+use crate::domain::entity::EntityKind;
+use crate::domain::id::{EntityId, OrganizationId, UserId};
+
+/// An entity that the caller knows of.
+#[derive(Debug, Clone)]
+pub struct SeenEntity {
+    pub id: EntityId,
+    pub name: String,
+    /// Whose own it is; a team's and an organization's is nobody's.
+    pub person: Option<UserId>,
+}
+
+/// An organization that the caller knows of.
+#[derive(Debug, Clone)]
+pub struct SeenOrganization {
+    pub id: OrganizationId,
+    pub name: String,
+    pub entity: SeenEntity,
+}
+
+impl From<FoundEntity> for SeenEntity {
+    fn from(found: FoundEntity) -> Self {
+        let person = match found.entity.kind {
+            EntityKind::Person(person) => Some(person),
+            EntityKind::Team(_) | EntityKind::Organization(_) => None,
+        };
+        Self { id: found.id, name: found.entity.name.to_string(), person }
+    }
+}
+
+impl App {
+    /// An entity by name, or the caller's own: one that the caller belongs to.
+    pub async fn find_entity(&self, caller: &Caller, name: Option<&str>) -> Result<Option<SeenEntity>, Error> {
+        let Some(name) = parse_or_none(name) else { return Ok(None) };
+        let caller = *caller;
+        let found = self.db.read(move |tx| {
+            let found = match name {
+                Some(name) => entity::named(tx, &name)?,
+                None => entity::personal_of(tx, &caller)?,
+            };
+            let Some(found) = found else { return Ok(None) };
+            let belongs = belongs_to(tx, &caller, &found)?;
+            Ok::<_, Error>(belongs.then(|| found.into()))
+        });
+        found.await
+    }
+
+    /// Where a person may log: their own entity first, then their teams. Others see the teams they share.
+    pub async fn entities_of(&self, caller: &Caller, person: UserId) -> Result<Vec<SeenEntity>, Error> {
+        let caller = *caller;
+        let found = self.db.read(move |tx| {
+            let mut seen = Vec::new();
+            if caller.user_id() == Some(person) {
+                seen.extend(entity::personal_of(tx, &caller)?.map(SeenEntity::from));
+            }
+            for team in entity::teams_of(tx, person)? {
+                if belongs_to(tx, &caller, &team)? {
+                    seen.push(team.into());
+                }
+            }
+            Ok::<_, Error>(seen)
+        });
+        found.await
+    }
+
+    /// The organizations of the person, for themself.
+    pub async fn organizations_of(&self, caller: &Caller, person: UserId) -> Result<Vec<SeenOrganization>, Error> {
+        if caller.user_id() != Some(person) {
+            return Ok(Vec::new());
+        }
+        let found = self.db.read(move |tx| {
+            let mut seen = Vec::new();
+            for id in entity::organizations_of(tx, person)? {
+                seen.extend(organization(tx, id)?);
+            }
+            Ok::<_, Error>(seen)
+        });
+        found.await
+    }
+
+    /// The organization that an entity is in: a team's, or the first one of a person.
+    pub async fn organization_of_entity(
+        &self,
+        caller: &Caller,
+        id: EntityId,
+    ) -> Result<Option<SeenOrganization>, Error> {
+        let caller = *caller;
+        let found = self.db.read(move |tx| {
+            let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
+            let found = FoundEntity { id, entity };
+            if !belongs_to(tx, &caller, &found)? {
+                return Ok(None);
+            }
+            let id = match found.entity.kind {
+                EntityKind::Team(organization) | EntityKind::Organization(organization) => Some(organization),
+                EntityKind::Person(person) => entity::organizations_of(tx, person)?.into_iter().next(),
+            };
+            match id {
+                Some(id) => Ok::<_, Error>(organization(tx, id)?),
+                None => Ok(None),
+            }
+        });
+        found.await
+    }
+}
+
+fn organization(tx: &impl Read, id: OrganizationId) -> Result<Option<SeenOrganization>, Error> {
+    let Some(found) = ORGANIZATIONS.get(tx, &id)? else { return Ok(None) };
+    let name = found.name.to_string();
+    let entity = SeenEntity { id: found.entity, name: name.clone(), person: None };
+    Ok(Some(SeenOrganization { id, name, entity }))
+}
+
+/// Whether the caller holds any role in the entity or its organization, or administers the instance.
+fn belongs_to(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, Error> {
+    match caller.principal {
+        Principal::Operator | Principal::System => return Ok(true),
+        Principal::Anonymous => return Ok(false),
+        Principal::User { system_admin: true, .. } => return Ok(true),
+        Principal::User { .. } => {}
+    }
+    Ok(entity::holds_any_role(tx, caller, found)?)
+}

@@ -1,0 +1,174 @@
+//! Run files: making, listing and deleting them, and the tokens with which their bytes are sent and fetched (`transfer`).
+
+use super::project::seen;
+use super::run::{FoundRun, RunPath, existing};
+use super::{App, Error};
+use crate::access::{Action, Allowed, Caller};
+use crate::db::repo::{file, run};
+use crate::domain::file::{FileContents, FilePath, RunFile};
+use crate::domain::id::{FileId, RunId};
+use crate::storage::sign::Grant;
+
+/// As many as a client may name in one request.
+const FILES_PER_REQUEST: usize = 10_000;
+
+/// A file of a run that is there.
+#[derive(Debug, Clone)]
+pub struct ListedFile {
+    pub id: FileId,
+    pub path: FilePath,
+    pub contents: FileContents,
+}
+
+impl ListedFile {
+    /// Guessed from the name.
+    pub fn content_type(&self) -> String {
+        mime_guess::from_path(self.path.as_str()).first_or_octet_stream().to_string()
+    }
+}
+
+/// A file that may be sent to us with this token.
+#[derive(Debug, Clone)]
+pub struct FileUpload {
+    pub name: String,
+    pub token: String,
+}
+
+impl App {
+    /// Prepares files for upload: the same number and order as the names.
+    pub async fn create_run_files(
+        &self,
+        caller: &Caller,
+        path: RunPath,
+        names: Vec<String>,
+    ) -> Result<(Allowed<FoundRun>, Vec<FileUpload>), Error> {
+        let paths = check_names(&names)?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let created = self.db.write(move |tx| {
+            let found = existing(tx, &caller, &path, Action::RunLog, &licence)?;
+            let mut ids = Vec::with_capacity(paths.len());
+            for path in &paths {
+                ids.push(file::find_or_create(tx, &found, path)?);
+            }
+            Ok::<_, Error>((caller.may(Action::RunRead, found.again(), &licence)?, ids))
+        });
+        let (found, ids) = created.await?;
+        let expires = self.clock.now().plus_secs(self.settings.write_url_secs);
+        let tokens = ids.into_iter().map(|id| self.signer.sign(Grant::PutFile(id), expires));
+        let uploads = names.into_iter().zip(tokens).map(|(name, token)| FileUpload { name, token }).collect();
+        Ok((found, uploads))
+    }
+
+    /// A token that fetches these contents.
+    pub fn download_token(&self, contents: &FileContents) -> String {
+        let expires = self.clock.now().plus_secs(self.settings.read_url_secs);
+        self.signer.sign(Grant::GetObject(contents.object), expires)
+    }
+
+    /// A token that replaces the file's contents, for who may log to the run.
+    pub async fn upload_token(&self, caller: &Caller, run: RunId, id: FileId) -> Result<Option<String>, Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let may = self.db.read(move |tx| {
+            let found = run::get(tx, &caller, run)?;
+            Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
+        });
+        let expires = self.clock.now().plus_secs(self.settings.write_url_secs);
+        Ok(may.await?.then(|| self.signer.sign(Grant::PutFile(id), expires)))
+    }
+
+    /// Files by path, after the path `after`, those that `wanted` takes.
+    pub async fn list_run_files(
+        &self,
+        found: &Allowed<FoundRun>,
+        after: Option<String>,
+        limit: usize,
+        wanted: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<(Vec<ListedFile>, bool), Error> {
+        let found = found.project(Clone::clone);
+        let listed = self.db.read(move |tx| {
+            let (mut files, mut after) = (Vec::new(), after);
+            loop {
+                let page = file::list(tx, &found, after.as_deref(), FILES_PER_REQUEST)?;
+                after = page.last().map(|(_, file)| file.path.as_str().to_owned());
+                let is_last = page.len() < FILES_PER_REQUEST;
+                for (id, file) in page {
+                    if !wanted(file.path.as_str()) {
+                        continue;
+                    }
+                    if files.len() == limit {
+                        return Ok((files, true));
+                    }
+                    files.extend(listed(id, file));
+                }
+                if is_last {
+                    return Ok::<_, Error>((files, false));
+                }
+            }
+        });
+        listed.await
+    }
+
+    /// Those of the named files that are there, in the order of the names.
+    pub async fn run_files_named(
+        &self,
+        found: &Allowed<FoundRun>,
+        names: Vec<String>,
+    ) -> Result<Vec<ListedFile>, Error> {
+        let found = found.project(Clone::clone);
+        let files = self.db.read(move |tx| {
+            let mut files = Vec::new();
+            for name in names.iter().take(FILES_PER_REQUEST) {
+                let Ok(path) = FilePath::parse(name) else { continue };
+                files.extend(file::by_path(tx, &found, &path)?.and_then(|(id, file)| listed(id, file)));
+            }
+            Ok::<_, Error>(files)
+        });
+        files.await
+    }
+
+    /// How many of the named files have arrived.
+    pub async fn count_files_there(&self, caller: &Caller, path: RunPath, names: Vec<String>) -> Result<usize, Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let found = self.db.read(move |tx| existing(tx, &caller, &path, Action::RunRead, &licence)).await?;
+        Ok(self.run_files_named(&found, names).await?.len())
+    }
+
+    /// Deletes files by id; each needs the right to delete its run. All of them are deleted, or none.
+    pub async fn delete_run_files(&self, caller: &Caller, ids: Vec<FileId>) -> Result<(), Error> {
+        if ids.len() > FILES_PER_REQUEST {
+            return Err(Error::TooLarge(format!("at most {FILES_PER_REQUEST} files can be deleted at once")));
+        }
+        let (caller, licence) = (*caller, self.licence.clone());
+        let deleted = self.db.write(move |tx| {
+            for id in &ids {
+                let Some(owner) = file::owner(tx, *id)? else { continue };
+                let Some(found) = run::get(tx, &caller, owner)? else { continue };
+                let Some(found) = seen(&caller, Action::RunDelete, Some(found), &licence)? else { continue };
+                file::delete(tx, &found, *id)?;
+            }
+            Ok::<_, Error>(ids.len())
+        });
+        let count = deleted.await?;
+        tracing::info!(count, "deleted run files");
+        Ok(())
+    }
+}
+
+fn listed(id: FileId, file: RunFile) -> Option<ListedFile> {
+    file.contents.map(|contents| ListedFile { id, path: file.path, contents })
+}
+
+fn check_names(names: &[String]) -> Result<Vec<FilePath>, Error> {
+    if names.len() > FILES_PER_REQUEST {
+        return Err(Error::TooLarge(format!("at most {FILES_PER_REQUEST} files can be named in one request")));
+    }
+    let parse = |name: &String| {
+        FilePath::parse(name).map_err(|why| Error::invalid("files", &format!("`{}`: {why}", shortened(name))))
+    };
+    names.iter().map(parse).collect()
+}
+
+/// Enough of a name to know it by.
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
+}

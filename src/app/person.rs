@@ -1,0 +1,79 @@
+//! People as the client's own queries see them. Making and deleting them is in `user`.
+
+use super::{App, Error};
+use crate::access::{Caller, Principal};
+use crate::db::repo::user;
+use crate::domain::id::{ApiKeyId, UserId};
+
+/// A person, as far as the caller may know them: a run's owner is no secret to who sees the run.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: UserId,
+    pub username: String,
+    pub full_name: Option<String>,
+    /// For themself and for system admins.
+    pub private: Option<PrivateFacts>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PrivateFacts {
+    pub email: String,
+    pub is_system_admin: bool,
+}
+
+/// One of the caller's own keys, by how it begins.
+#[derive(Debug, Clone)]
+pub struct OwnKey {
+    pub id: ApiKeyId,
+    pub begins_with: String,
+}
+
+impl Person {
+    /// Stands where the owner of something was deleted.
+    pub fn deleted(username: &str) -> Self {
+        Self { id: UserId(0), username: username.to_owned(), full_name: None, private: None }
+    }
+}
+
+impl App {
+    /// The person who asks.
+    pub async fn viewer(&self, caller: &Caller) -> Result<Option<Person>, Error> {
+        match caller.user_id() {
+            Some(id) => self.find_person(caller, id).await,
+            None => Ok(None),
+        }
+    }
+
+    pub async fn find_person(&self, caller: &Caller, id: UserId) -> Result<Option<Person>, Error> {
+        let caller = *caller;
+        let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
+        Ok(found.map(|user| {
+            let knows = match caller.principal {
+                Principal::User { id: own, system_admin } => own == id || system_admin,
+                Principal::Operator | Principal::System => true,
+                Principal::Anonymous => false,
+            };
+            let private = knows.then(|| PrivateFacts { email: user.email, is_system_admin: user.system_admin });
+            Person { id, username: user.name.to_string(), full_name: user.full_name, private }
+        }))
+    }
+
+    /// A person by their user name or e-mail address, for anybody signed in.
+    pub async fn search_person(&self, caller: &Caller, text: &str) -> Result<Option<Person>, Error> {
+        if caller.principal == Principal::Anonymous {
+            return Ok(None);
+        }
+        let text = text.to_owned();
+        let id = self.db.read(move |tx| user::id_of(tx, &text).map_err(Error::from)).await?;
+        match id {
+            Some(id) => self.find_person(caller, id).await,
+            None => Ok(None),
+        }
+    }
+
+    pub async fn own_api_keys(&self, caller: &Caller) -> Result<Vec<OwnKey>, Error> {
+        let Some(id) = caller.user_id() else { return Ok(Vec::new()) };
+        let keys = self.db.read(move |tx| user::keys_of(tx, id).map_err(Error::from)).await?;
+        Ok(keys.into_iter().map(|(id, key)| OwnKey { id, begins_with: key.begins_with }).collect())
+    }
+}

@@ -1,0 +1,156 @@
+//! Projects: finding, listing, making and changing them.
+
+use super::{App, Error};
+use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
+use crate::db::DbError;
+use crate::db::repo::entity::{self, FoundEntity};
+use crate::db::repo::project;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::name::EntityName;
+use crate::domain::project::ProjectName;
+
+pub use crate::db::repo::project::{FoundProject, ProjectPath};
+
+/// How many projects are looked at to fill a page of those that the caller sees.
+const LOOKED_AT_MAX: usize = 10_000;
+
+/// A change of a project, or a new one. `None` leaves a field as it is.
+#[derive(Debug, Clone)]
+pub struct UpsertProject {
+    /// `None` is the caller's own.
+    pub entity: Option<String>,
+    pub name: String,
+    pub description: Option<String>,
+}
+
+impl App {
+    /// A project that the caller sees.
+    pub async fn find_project(
+        &self,
+        caller: &Caller,
+        entity: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Allowed<FoundProject>>, Error> {
+        let Ok(name) = ProjectName::parse(name) else { return Ok(None) };
+        let Some(entity) = parse_or_none(entity) else { return Ok(None) };
+        let (caller, licence) = (*caller, self.licence.clone());
+        let found = self.db.read(move |tx| {
+            let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok(None) };
+            seen(&caller, Action::ProjectRead, project::find_in(tx, &caller, entity, &name)?, &licence)
+        });
+        found.await
+    }
+
+    /// The projects of an entity that the caller sees, by name, after the name `after`; and whether there are more.
+    pub async fn list_projects(
+        &self,
+        caller: &Caller,
+        entity: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Allowed<FoundProject>>, bool), Error> {
+        let Some(entity) = parse_or_none(entity) else { return Ok((Vec::new(), false)) };
+        let after = after.and_then(|name| ProjectName::parse(name).ok());
+        let (caller, licence) = (*caller, self.licence.clone());
+        let listed = self.db.read(move |tx| {
+            let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok((Vec::new(), false)) };
+            let ids = project::ids_in(tx, entity.id, after.as_ref(), LOOKED_AT_MAX)?;
+            let mut projects = Vec::new();
+            for id in ids {
+                projects.extend(seen(&caller, Action::ProjectRead, project::get(tx, &caller, id)?, &licence)?);
+                if projects.len() > limit {
+                    projects.truncate(limit);
+                    return Ok::<_, Error>((projects, true));
+                }
+            }
+            Ok((projects, false))
+        });
+        listed.await
+    }
+
+    /// Makes the project or changes it; says whether it was made.
+    pub async fn upsert_project(
+        &self,
+        caller: &Caller,
+        input: UpsertProject,
+    ) -> Result<(Allowed<FoundProject>, bool), Error> {
+        let name = ProjectName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
+        let entity = input.entity.as_deref().map(|text| existing_entity(text)).transpose()?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let upserted = self.db.write(move |tx| {
+            let (found, is_new) = get_or_create(tx, &caller, entity.as_ref(), &name, &licence)?;
+            let Some(description) = &input.description else {
+                return Ok((caller.may(Action::ProjectRead, found, &licence)?, is_new));
+            };
+            let found = caller.may(Action::ProjectUpdate, found, &licence)?;
+            let mut changed = found.project.clone();
+            changed.description = Some(description.clone());
+            project::update(tx, &found, &changed)?;
+            let found = found.map(|found| FoundProject { project: changed, ..found });
+            Ok::<_, Error>((caller.may(Action::ProjectRead, found.again(), &licence)?, is_new))
+        });
+        upserted.await
+    }
+}
+
+/// What the caller may see; what is hidden is as good as missing.
+pub(super) fn seen<T>(
+    caller: &Caller,
+    action: Action,
+    found: Option<Unchecked<T>>,
+    licence: &Licence,
+) -> Result<Option<Allowed<T>>, Error> {
+    let Some(found) = found else { return Ok(None) };
+    match caller.may(action, found, licence) {
+        Ok(allowed) => Ok(Some(allowed)),
+        Err(Refusal::Hidden) => Ok(None),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// `Some(None)` when no name was given, `None` when what was given can be nobody's name.
+pub(super) fn parse_or_none(entity: Option<&str>) -> Option<Option<EntityName>> {
+    match entity.filter(|name| !name.is_empty()) {
+        None => Some(None),
+        Some(text) => EntityName::parse(text).ok().map(Some),
+    }
+}
+
+/// The name of an entity that a change needs to exist.
+pub(super) fn existing_entity(text: &str) -> Result<EntityName, Error> {
+    EntityName::parse(text).map_err(|_| Error::NotFound(format!("entity `{text}` does not exist")))
+}
+
+fn entity_or_own(tx: &impl Read, caller: &Caller, name: Option<&EntityName>) -> Result<Option<FoundEntity>, DbError> {
+    match name {
+        Some(name) => entity::named(tx, name),
+        None => entity::personal_of(tx, caller),
+    }
+}
+
+/// The project, made if it is missing and the caller may make it.
+pub(super) fn get_or_create(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    entity: Option<&EntityName>,
+    name: &ProjectName,
+    licence: &Licence,
+) -> Result<(Unchecked<FoundProject>, bool), Error> {
+    let missing = |name: &EntityName| Error::NotFound(format!("entity `{name}` does not exist"));
+    let owner = match entity {
+        Some(name) => entity::named(tx, name)?.ok_or_else(|| missing(name))?,
+        None => entity::personal_of(tx, caller)?.ok_or(Error::Unauthenticated)?,
+    };
+    if let Some(found) = project::find_in(tx, caller, owner.clone(), name)? {
+        return Ok((found, false));
+    }
+    let entity_name = owner.entity.name.clone();
+    let unchecked = entity::get(tx, caller, owner.id)?.ok_or_else(|| missing(&entity_name))?;
+    let allowed = match caller.may(Action::ProjectCreate, unchecked, licence) {
+        Err(Refusal::Hidden) => return Err(missing(&entity_name)),
+        checked => checked?,
+    };
+    let made = project::create(tx, caller, &allowed, name.clone(), None)?;
+    let found = project::get(tx, caller, made.id)?.ok_or(DbError::Damaged("a project just made".into()))?;
+    Ok((found, true))
+}

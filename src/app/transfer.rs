@@ -1,0 +1,125 @@
+//! Bytes behind signed tokens. Permission was asked for when the token was made; whoever holds one may use it until it
+//! expires, so everything here acts as the system.
+
+use super::{App, Error};
+use crate::access::{Action, Allowed, Caller, Licence, Unchecked};
+use crate::db::repo::file;
+use crate::db::repo::run::FoundRun;
+use crate::domain::file::FileContents;
+use crate::domain::id::{EntityId, FileId, ObjectId};
+use crate::storage::ObjectKey;
+use crate::storage::download::{ByteStream, Download};
+use crate::storage::range::RangeRequest;
+use crate::storage::sign::Grant;
+use crate::storage::upload::{Expected, Received, receive};
+use bytes::Bytes;
+use futures_util::Stream;
+use std::fmt::Display;
+
+/// Stored bytes that a token leads to.
+pub struct FileDownload {
+    pub content_type: String,
+    bytes: Download,
+}
+
+/// What of them to answer with.
+pub struct Part {
+    pub bytes: ByteStream,
+    pub length: u64,
+    /// The `Content-Range` header; with it the answer is not the whole.
+    pub content_range: Option<String>,
+    /// `false`: the range lies behind the end.
+    pub is_satisfiable: bool,
+}
+
+impl FileDownload {
+    /// The part that a `Range` header asks for.
+    pub fn part(self, range: Option<&str>) -> Part {
+        let size_bytes = self.bytes.size_bytes();
+        let request = RangeRequest::parse(range, size_bytes);
+        let range = request.bytes(size_bytes);
+        Part {
+            length: range.end - range.start,
+            content_range: request.content_range(size_bytes),
+            is_satisfiable: request != RangeRequest::Unsatisfiable,
+            bytes: self.bytes.into_stream(range),
+        }
+    }
+}
+
+impl App {
+    /// Takes the bytes of a file and returns their MD5. The file is listed with them when this returns, and is as it was
+    /// before when it fails.
+    pub async fn receive_file<S, E>(
+        &self,
+        token: &str,
+        declared_bytes: Option<u64>,
+        wanted_md5: Option<Vec<u8>>,
+        body: S,
+    ) -> Result<[u8; 16], Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Display,
+    {
+        let Grant::PutFile(id) = self.verify(token)? else { return Err(Error::BadUrl("it is not for sending".into())) };
+        let started = self.db.write(move |tx| {
+            let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(None) };
+            let owner = as_system(Action::RunLog, found)?.at.entity.id;
+            Ok::<_, Error>(Some((owner, tx.new_id::<ObjectId>()?)))
+        });
+        let (owner, object) = started.await?.ok_or_else(gone)?;
+        let (store, key) = (self.stores.for_entity(owner), ObjectKey::run_file(object));
+        let expected =
+            Expected { declared_bytes, max_bytes: self.settings.upload_bytes, idle_timeout: self.settings.upload_idle };
+        let received = receive(store, &key, body, &expected).await?;
+        let listed = match wanted_md5 {
+            Some(wanted) if wanted != received.md5 => {
+                Err(Error::invalid("Content-MD5", &"the bytes that arrived have another MD5 than declared"))
+            }
+            _ => self.list_contents(id, object, received).await,
+        };
+        if listed.is_err() {
+            store.delete(&key).await?;
+        }
+        listed.map(|()| received.md5)
+    }
+
+    async fn list_contents(&self, id: FileId, object: ObjectId, received: Received) -> Result<(), Error> {
+        let (size_bytes, md5) = (received.size_bytes, received.md5);
+        let stored = self.db.write(move |tx| {
+            let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(false) };
+            let found = as_system(Action::RunLog, found)?;
+            let contents = FileContents { object, size_bytes, md5, uploaded_at: tx.now() };
+            Ok::<_, Error>(file::set_contents(tx, &found, id, contents)?.is_some())
+        });
+        if stored.await? { Ok(()) } else { Err(gone()) }
+    }
+
+    /// Opens what a token leads to.
+    pub async fn open_download(&self, token: &str) -> Result<FileDownload, Error> {
+        let Grant::GetObject(object) = self.verify(token)? else {
+            return Err(Error::BadUrl("it is not for fetching".into()));
+        };
+        let found = self.db.read(move |tx| {
+            let Some((file, found)) = file::by_object(tx, &Caller::SYSTEM, object)? else { return Ok(None) };
+            let owner: EntityId = as_system(Action::RunRead, found)?.at.entity.id;
+            Ok::<_, Error>(Some((file.path, owner)))
+        });
+        let (path, owner) = found.await?.ok_or_else(gone)?;
+        let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();
+        let bytes = Download::open(self.stores.for_entity(owner), &ObjectKey::run_file(object)).await?;
+        Ok(FileDownload { content_type, bytes })
+    }
+
+    fn verify(&self, token: &str) -> Result<Grant, Error> {
+        self.signer.verify(token, self.clock.now()).map_err(|why| Error::BadUrl(why.to_string()))
+    }
+}
+
+fn as_system(action: Action, found: Unchecked<FoundRun>) -> Result<Allowed<FoundRun>, Error> {
+    Ok(Caller::SYSTEM.may(action, found, &Licence::none())?)
+}
+
+fn gone() -> Error {
+    Error::NotFound("the file was replaced or deleted; ask for its URL again".into())
+}
