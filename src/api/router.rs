@@ -3,7 +3,7 @@
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
-use super::{rest, storage};
+use super::{admin, rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
@@ -50,7 +50,12 @@ pub(super) struct Shared {
 /// All routes for one door.
 pub fn router(app: App, door: Door, options: Options) -> Router {
     let intake = Intake::new(options.budget.clone(), options.body_idle);
+    let admin = match door {
+        Door::Admin => admin::router(),
+        Door::Public => Router::new(),
+    };
     rest::routes::router()
+        .merge(admin)
         .route("/graphql", post(graphql::post))
         .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
         .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })

@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Checking and writing out everything.
+pub mod check;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;

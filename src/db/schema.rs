@@ -1,8 +1,10 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+use super::any_table::References;
 use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
+use super::verify::Catalogue;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
@@ -68,20 +70,69 @@ pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_fi
 
 pub const ALERTS: Table<(RunId, AlertId), Alert> = Table::new(27, "alerts");
 
+/// All of the above: what a check of the whole database goes through.
+pub static CATALOGUE: Catalogue = Catalogue {
+    tables: &[
+        &USERS,
+        &ENTITIES,
+        &API_KEYS,
+        &ORGANIZATIONS,
+        &ORGANIZATION_MEMBERS,
+        &TEAM_MEMBERS,
+        &PROJECTS,
+        &RUNS,
+        &RUN_CONFIGS,
+        &RUN_SUMMARIES,
+        &RUN_STREAMS,
+        &RUN_FILES,
+        &ALERTS,
+    ],
+    indexes: &[
+        USER_BY_EMAIL.space,
+        SYSTEM_ADMINS.space,
+        ENTITY_BY_NAME.space,
+        API_KEY_BY_HASH.space,
+        API_KEYS_BY_USER.space,
+        ORGANIZATIONS_BY_USER.space,
+        ORGANIZATION_ADMINS.space,
+        TEAMS_BY_ORGANIZATION.space,
+        TEAMS_BY_USER.space,
+        TEAM_ADMINS.space,
+        PROJECT_BY_NAME.space,
+        RUN_BY_NAME.space,
+        RUNS_BY_CREATION.space,
+        ALIVE_RUNS.space,
+        DELETED_RUNS.space,
+        RUN_FILE_BY_PATH.space,
+        RUN_FILE_BY_OBJECT.space,
+    ],
+    others: &[ID_BLOCKS],
+};
+
 /// A JSON text as the client wrote it, bare NaN included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonText(pub String);
 
 impl Record for JsonText {}
-impl Stored<RunId> for JsonText {}
+impl Stored<RunId> for JsonText {
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+    }
+}
 
 impl Record for User {}
 impl Stored<UserId> for User {
+    const SECRETS: &'static [&'static str] = &["password_hash"];
+
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
         entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
         if self.system_admin {
             entries.index(&SYSTEM_ADMINS, key);
         }
+    }
+
+    fn references(&self, _: &UserId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
     }
 }
 
@@ -93,18 +144,37 @@ impl Stored<EntityId> for Entity {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
         }
     }
+
+    fn references(&self, _: &EntityId, references: &mut References) {
+        match self.kind {
+            EntityKind::Person(person) => references.needs(&USERS, &person),
+            EntityKind::Team(organization) | EntityKind::Organization(organization) => {
+                references.needs(&ORGANIZATIONS, &organization);
+            }
+        }
+    }
 }
 
 impl Record for KeyRecord {}
 impl Stored<ApiKeyId> for KeyRecord {
+    const SECRETS: &'static [&'static str] = &["hash", "begins_with"];
+
     fn indexes(&self, key: &ApiKeyId, entries: &mut Entries) {
         entries.unique(&API_KEY_BY_HASH, &self.hash, key);
         entries.index(&API_KEYS_BY_USER, &(self.user, *key));
     }
+
+    fn references(&self, _: &ApiKeyId, references: &mut References) {
+        references.needs(&USERS, &self.user);
+    }
 }
 
 impl Record for Organization {}
-impl Stored<OrganizationId> for Organization {}
+impl Stored<OrganizationId> for Organization {
+    fn references(&self, _: &OrganizationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
 
 impl Record for OrganizationMember {}
 impl Stored<(OrganizationId, UserId)> for OrganizationMember {
@@ -113,6 +183,11 @@ impl Stored<(OrganizationId, UserId)> for OrganizationMember {
         if self.role == OrganizationRole::Admin {
             entries.index(&ORGANIZATION_ADMINS, &(*organization, *user));
         }
+    }
+
+    fn references(&self, (organization, user): &(OrganizationId, UserId), references: &mut References) {
+        references.needs(&ORGANIZATIONS, organization);
+        references.needs(&USERS, user);
     }
 }
 
@@ -124,12 +199,22 @@ impl Stored<(EntityId, UserId)> for TeamMember {
             entries.index(&TEAM_ADMINS, &(*team, *user));
         }
     }
+
+    fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
+        references.needs(&ENTITIES, team);
+        references.needs(&USERS, user);
+    }
 }
 
 impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
         entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+    }
+
+    // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
+    fn references(&self, _: &ProjectId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
     }
 }
 
@@ -145,10 +230,18 @@ impl Stored<RunId> for Run {
             entries.index(&ALIVE_RUNS, key);
         }
     }
+
+    fn references(&self, _: &RunId, references: &mut References) {
+        references.needs(&PROJECTS, &self.project);
+    }
 }
 
 impl Record for RunStreams {}
-impl Stored<RunId> for RunStreams {}
+impl Stored<RunId> for RunStreams {
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+    }
+}
 
 impl Record for RunFile {}
 impl Stored<FileId> for RunFile {
@@ -158,12 +251,40 @@ impl Stored<FileId> for RunFile {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
         }
     }
+
+    fn references(&self, _: &FileId, references: &mut References) {
+        references.needs(&RUNS, &self.run);
+    }
 }
 
 impl Record for Alert {}
-impl Stored<(RunId, AlertId)> for Alert {}
+impl Stored<(RunId, AlertId)> for Alert {
+    fn references(&self, (run, _): &(RunId, AlertId), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
+}
 
 /// The counter row of one kind of id.
 pub(super) fn id_block_key(kind: IdKind) -> Vec<u8> {
     (ID_BLOCKS.number, kind as u16).to_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_catalogue_lists_every_table_and_index_and_no_number_twice() {
+        let source = include_str!("schema.rs");
+        let count =
+            |kind: &str| source.lines().filter(|line| line.starts_with("pub const") && line.contains(kind)).count();
+
+        assert_eq!(CATALOGUE.tables.len(), count(": Table<"));
+        assert_eq!(CATALOGUE.indexes.len(), count(": Unique<") + count(": Index<"));
+        let tables = CATALOGUE.tables.iter().map(|table| table.space());
+        let spaces: Vec<Space> = tables.chain(CATALOGUE.indexes.iter().copied()).chain([ID_BLOCKS]).collect();
+        assert_eq!(spaces.iter().map(|space| space.number).collect::<BTreeSet<_>>().len(), spaces.len());
+        assert_eq!(spaces.iter().map(|space| space.name).collect::<BTreeSet<_>>().len(), spaces.len());
+    }
 }
