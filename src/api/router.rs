@@ -1,5 +1,6 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
@@ -56,6 +57,7 @@ pub fn router(app: App, door: Door, options: Options) -> Router {
     };
     rest::routes::router()
         .merge(admin)
+        .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
         .route("/graphql", post(graphql::post))
         .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
         .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })

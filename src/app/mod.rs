@@ -21,8 +21,12 @@ pub mod project;
 pub mod run;
 /// Listing and counting runs.
 pub mod run_list;
+/// Taking in what clients stream into runs.
+pub mod stream;
 /// Teams.
 pub mod team;
+#[cfg(test)]
+pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
 /// People.
@@ -55,6 +59,7 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    pub clock: Clock,
 }
 
 /// What use cases need to know of the settings, as plain values.
@@ -79,6 +84,27 @@ pub struct Settings {
     /// The same for one that was told to make way.
     pub preempted_secs: i64,
     pub trash_days: i64,
+}
+
+impl Default for Settings {
+    /// What `config/default.toml` says.
+    fn default() -> Self {
+        Self {
+            rows: RowLimits::default(),
+            config_bytes: 10 << 20,
+            upload_bytes: None,
+            read_url_secs: 3600,
+            write_url_secs: 86_400,
+            upload_idle: Duration::from_secs(30),
+            seal_rows: 50_000,
+            seal_bytes: 4 << 20,
+            seal_idle_secs: 900,
+            history_cache_bytes: 32 << 20,
+            heartbeat_secs: 300,
+            preempted_secs: 1800,
+            trash_days: 30,
+        }
+    }
 }
 
 /// Why the data directory could not be opened.
@@ -125,7 +151,7 @@ impl App {
         if removed > 0 {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
-        let (clock, settings) = (Clock::system(), Arc::new(opening.settings.clone()));
+        let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));

@@ -4,6 +4,7 @@ use crate::api;
 use crate::api::http::budget::BodyBudget;
 use crate::app::{Opening, Settings};
 use crate::config::Config;
+use crate::domain::clock::Clock;
 use crate::domain::json::RowLimits;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         read_secs: config.database.read_transaction_secs,
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
+        clock: Clock::system(),
     })
 }
 

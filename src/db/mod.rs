@@ -147,11 +147,8 @@ impl Db {
     }
 
     /// Runs `change` on the writer thread and returns when its commit is on disk.
-    /// `Err` undoes everything; the closure may run more than once.
-    pub async fn write<R, E>(
-        &self,
-        mut change: impl FnMut(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
-    ) -> Result<R, E>
+    /// `Err` undoes everything; the closure may run more than once, hence `Fn`: it cannot use up what it captured.
+    pub async fn write<R, E>(&self, change: impl Fn(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static) -> Result<R, E>
     where
         R: Send + 'static,
         E: From<DbError> + Send + 'static,

@@ -5,16 +5,17 @@ use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
 use super::verify::Catalogue;
+use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::id::{
-    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, UserId,
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
 };
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
-use crate::domain::stream::RunStreams;
+use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::user::{KeyRecord, User};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub const USERS: Table<UserId, User> = Table::new(2, "users");
 pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email");
 
 /// Those who administer the instance.
-pub const SYSTEM_ADMINS: Index<UserId> = Index::new(40, "system_admins");
+pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
 /// By the name in lower case.
@@ -40,11 +41,11 @@ pub const ORGANIZATIONS: Table<OrganizationId, Organization> = Table::new(9, "or
 pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMember> =
     Table::new(10, "organization_members");
 pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
-pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(41, "organization_admins");
+pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(61, "organization_admins");
 pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
-pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(42, "team_admins");
+pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
@@ -70,6 +71,18 @@ pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_fi
 
 pub const ALERTS: Table<(RunId, AlertId), Alert> = Table::new(27, "alerts");
 
+/// Lines that are not sealed yet, by stream, the run's generation, and their first line; for the console, whose lines
+/// are rewritten, by the order in which they came.
+pub const TAIL_CHUNKS: Table<(RunId, Stream, u32, u64), Chunk> = Table::new(40, "tail_chunks");
+/// Writers of shared runs, by the run's generation and a hash of the name they give themselves.
+pub const SHARED_WRITERS: Table<(RunId, u32, [u8; 16]), SharedWriter> = Table::new(41, "shared_writers");
+/// What a stream consists of before its tail, in the order of its lines.
+pub const SEALED_PARTS: Table<(RunId, Stream, u32), SealedPart> = Table::new(42, "sealed_parts");
+/// The runs that an object serves: a fork shares its parent's.
+pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(43, "parts_by_segment");
+/// What is known about the rows of a segment of history, as `history` encodes it.
+pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -86,6 +99,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &RUN_STREAMS,
         &RUN_FILES,
         &ALERTS,
+        &TAIL_CHUNKS,
+        &SHARED_WRITERS,
+        &SEALED_PARTS,
+        &SEGMENT_FACTS,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -105,6 +122,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         DELETED_RUNS.space,
         RUN_FILE_BY_PATH.space,
         RUN_FILE_BY_OBJECT.space,
+        PARTS_BY_SEGMENT.space,
     ],
     others: &[ID_BLOCKS],
 };
@@ -115,8 +133,49 @@ pub struct JsonText(pub String);
 
 impl Record for JsonText {}
 impl Stored<RunId> for JsonText {
+    const HAS_INDEXES: bool = false;
+
     fn references(&self, key: &RunId, references: &mut References) {
         references.needs(&RUNS, key);
+    }
+}
+
+/// Bytes whose form is someone else's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts(#[serde(with = "crate::domain::chunk::as_bytes")] pub Vec<u8>);
+
+impl Record for Facts {}
+impl Stored<SegmentId> for Facts {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for Chunk {}
+impl Stored<(RunId, Stream, u32, u64)> for Chunk {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, (run, ..): &(RunId, Stream, u32, u64), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
+}
+
+impl Record for SharedWriter {}
+impl Stored<(RunId, u32, [u8; 16])> for SharedWriter {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, (run, ..): &(RunId, u32, [u8; 16]), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
+}
+
+impl Record for SealedPart {}
+impl Stored<(RunId, Stream, u32)> for SealedPart {
+    fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
+        entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
+    }
+
+    fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
+        references.needs(&RUNS, run);
+        references.needs(&ENTITIES, &self.owner);
     }
 }
 
@@ -238,6 +297,8 @@ impl Stored<RunId> for Run {
 
 impl Record for RunStreams {}
 impl Stored<RunId> for RunStreams {
+    const HAS_INDEXES: bool = false;
+
     fn references(&self, key: &RunId, references: &mut References) {
         references.needs(&RUNS, key);
     }

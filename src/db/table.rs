@@ -56,6 +56,9 @@ pub trait Stored<K>: Record {
     /// Fields that must not be shown when the database is written out.
     const SECRETS: &'static [&'static str] = &[];
 
+    /// Records that are in no index say `false`: they are written without reading what was there before.
+    const HAS_INDEXES: bool = true;
+
     /// Adds the entries of this record. The default is none.
     fn indexes(&self, _key: &K, _entries: &mut Entries) {}
 
@@ -120,6 +123,10 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// Stores the record and brings its indexes up to date; a unique name of another record is refused.
     pub fn put(&self, tx: &mut WriteTx<'_>, key: &K, record: &V) -> Result<(), PutError> {
+        if !V::HAS_INDEXES {
+            tx.put(self.space.key(key), record.write()?);
+            return Ok(());
+        }
         let before = Entries::of(self.get(tx, key)?.as_ref(), key);
         let after = Entries::of(Some(record), key);
         for (name, target) in after.unique.difference(&before.unique) {

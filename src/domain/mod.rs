@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// Lines as the database keeps them until they are sealed.
+pub mod chunk;
 pub mod clock;
 pub mod display_name;
 /// People's own entities, teams and organizations.
