@@ -8,6 +8,8 @@ mod error;
 mod existing;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
+/// Reading what was logged.
+pub mod history;
 mod last_admin;
 /// Organizations.
 pub mod organization;
@@ -132,6 +134,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What was decoded of history.
+    history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -162,6 +166,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
             started_at,
