@@ -111,6 +111,8 @@ fn a_server_without_people_says_how_to_make_the_first_and_what_it_says_works() {
     assert_eq!(server.ask(out(&made).trim(), "GET", "/api/v1/users", &Value::Null).0, 200);
     drop(server);
     let server = place.serve();
+    // It answers only after it has said what it has to say.
+    assert_eq!(server.ask("", "GET", "/healthz", &Value::Null).0, 200);
     assert_eq!(server.terminal(), "", "there are people now");
 }
 
