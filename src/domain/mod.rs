@@ -15,6 +15,8 @@ pub mod project;
 pub mod role;
 pub mod run;
 pub mod run_config;
+/// Filters and orders of lists of runs.
+pub mod run_query;
 /// What is streamed into a run, line by line.
 pub mod stream;
 /// People and their API keys.
