@@ -12,8 +12,8 @@ use std::cmp::Ordering;
 /// Longer texts are ordered by their beginnings: places are kept in memory by the thousand, and in cursors.
 const TEXT_BYTES: usize = 256;
 
-/// By one key; equals by creation, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// By one key; equals by creation, oldest first. The default is creation, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOrder {
     /// `None` is creation itself.
     field: Option<Field>,
@@ -51,7 +51,7 @@ impl RunOrder {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         if text.is_empty() {
-            return Ok(Self { field: None, descending: false });
+            return Ok(Self::default());
         }
         let field = Some(Field::parse(key)?).filter(|field| *field != Field::CreatedAt);
         Ok(Self { field, descending })
