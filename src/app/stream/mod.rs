@@ -112,7 +112,7 @@ fn accept(
         placing.single(incoming)?;
     }
     if let Some(summary) = &incoming.summary {
-        let own = if is_shared { merged(run::summary(tx, run)?, summary) } else { summary.clone() };
+        let own = if is_shared { merged(run::summary(tx, run)?.as_deref(), summary) } else { summary.clone() };
         run::put_summary(tx, run, own)?;
     }
     let now = tx.now();
@@ -133,10 +133,10 @@ fn accept(
 }
 
 /// Each writer of a shared run sends its own keys: the others' stay.
-fn merged(known: Option<String>, own: &str) -> String {
+fn merged(known: Option<&str>, own: &str) -> String {
     let parse =
         |text: &str| Value::parse(text.as_bytes(), MAX_DEPTH + 1).ok().filter(|value| value.as_object().is_some());
-    let Some(mut known) = known.as_deref().and_then(parse) else { return own.to_owned() };
+    let Some(mut known) = known.and_then(parse) else { return own.to_owned() };
     let Some(Value::Object(members)) = parse(own) else { return known.to_text() };
     for (key, value) in members {
         known.set(&key, value);
