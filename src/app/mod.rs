@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Removing what nothing leads to any more.
+mod collect;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
@@ -7,6 +9,8 @@ mod error;
 pub mod file;
 /// Reading what was logged.
 pub mod history;
+/// Runs that fall silent.
+mod liveness;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -15,6 +19,10 @@ pub mod project;
 pub mod run;
 /// Listing and counting runs.
 pub mod run_list;
+/// Sealing the newest lines of runs.
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
 #[cfg(test)]
@@ -122,6 +130,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What may have to be sealed.
+    tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
@@ -154,6 +164,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,

@@ -7,8 +7,9 @@ use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
+use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, JobId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
 };
 use crate::domain::project::Project;
 use crate::domain::run::{Alert, Run};
@@ -75,6 +76,9 @@ pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(
 /// What is known about the rows of a segment of history, as `history` encodes it.
 pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
 
+/// What is to be removed, by the time before which it must stay.
+pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
+
 /// A JSON text as the client wrote it, bare NaN included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonText(pub String);
@@ -95,6 +99,11 @@ impl Stored<SegmentId> for Facts {
 
 impl Record for Chunk {}
 impl Stored<(RunId, Stream, u32, u64)> for Chunk {
+    const HAS_INDEXES: bool = false;
+}
+
+impl Record for Garbage {}
+impl Stored<(Timestamp, JobId)> for Garbage {
     const HAS_INDEXES: bool = false;
 }
 

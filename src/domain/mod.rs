@@ -8,6 +8,8 @@ pub mod display_name;
 pub mod entity;
 /// Run files and their paths.
 pub mod file;
+/// What is to be removed later.
+pub mod garbage;
 pub mod id;
 pub mod json;
 /// Names of people, teams and organizations.

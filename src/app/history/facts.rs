@@ -210,8 +210,8 @@ fn task(tx: &ReadTx, run: RunId, stream: Stream, cache: &Cache) -> Result<Task, 
     let parts = stream::parts(tx, run, stream)?;
     let sealed_lines = parts.iter().map(|(_, part)| part.end_line).max().unwrap_or(0);
     let base = known.filter(|known| known.lines >= sealed_lines);
-    let after = base.as_ref().and_then(|base| base.lines.checked_sub(1));
-    let (chunks, has_more) = stream::chunks(tx, (run, stream, generation), after, super::source::TAIL_BYTES_MAX)?;
+    let from = base.as_ref().map_or(0, |base| base.lines).max(streams.of(stream).tail_from);
+    let (chunks, has_more) = stream::chunks(tx, (run, stream, generation), from, super::source::TAIL_BYTES_MAX)?;
     if has_more {
         return Err(super::source::too_much());
     }

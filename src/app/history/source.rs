@@ -59,7 +59,8 @@ pub(super) fn snapshot(
     let parts = stream::parts(tx, run, stream)?.into_iter().map(|(_, part)| part).collect();
     let mut chunks = Vec::new();
     if state.tail_lines > 0 && !is_known(&state) {
-        let (found, has_more) = stream::chunks(tx, (run, stream, generation), None, TAIL_BYTES_MAX)?;
+        let (found, has_more) =
+            stream::chunks(tx, (run, stream, generation), streams.of(stream).tail_from, TAIL_BYTES_MAX)?;
         if has_more {
             return Err(too_much());
         }
