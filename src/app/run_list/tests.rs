@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::access::KeyScope;
+use crate::app::organization::JoinOrganization;
 use crate::app::project::UpsertProject;
 use crate::app::user::CreateUser;
 use crate::app::{Opening, Settings};
 use crate::db::key::Key;
 use crate::db::schema::{JsonText, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS};
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::RunId;
-use crate::domain::json::RowLimits;
+
 use crate::domain::run::{Run, RunName, RunState};
 use crate::domain::stream::RunStreams;
 use proptest::prelude::*;
-use std::time::Duration;
 use tempfile::TempDir;
 
 struct World {
@@ -31,21 +31,8 @@ fn opening(directory: &TempDir) -> Opening {
         open_reads: 4,
         read_secs: 10,
         master_key: None,
-        settings: Settings {
-            rows: RowLimits::default(),
-            config_bytes: 16 << 20,
-            upload_bytes: None,
-            read_url_secs: 60,
-            write_url_secs: 60,
-            upload_idle: Duration::from_secs(60),
-            seal_rows: 1000,
-            seal_bytes: 1 << 20,
-            seal_idle_secs: 60,
-            history_cache_bytes: 1 << 20,
-            heartbeat_secs: 60,
-            preempted_secs: 60,
-            trash_days: 7,
-        },
+        settings: Settings::default(),
+        clock: Clock::system(),
     }
 }
 
@@ -126,6 +113,7 @@ async fn person(app: &App, name: &str) -> Caller {
         password: None,
         api_key: None,
         system_admin: false,
+        organization: JoinOrganization::First,
     };
     app.create_user(&Caller::OPERATOR, person).await.unwrap();
     let id = app.db.read({
