@@ -39,6 +39,8 @@ pub mod team;
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
+/// Emptying the trash.
+mod trash;
 /// People.
 pub mod user;
 
