@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
-use weighhouse::db::engine::Engine;
+use std::sync::atomic::{AtomicU32, Ordering};
 use weighhouse::db::engine::memory::MemoryEngine;
 use weighhouse::db::engine::redb::{RedbEngine, RedbOptions};
+use weighhouse::db::engine::{Changes, Engine, EngineError, KeyRange, Pair, Reader, Transaction};
 use weighhouse::db::record::Record;
 use weighhouse::db::table::{Entries, Index, PutError, Stored, Table, Unique};
 use weighhouse::db::{Db, DbError, Limits};
@@ -201,6 +202,112 @@ mod cases {
 
         assert!(matches!(failed, Err(DbError::Unavailable(_))));
         put(db, 1, boat("Ada", 1)).await.unwrap();
+    }
+}
+
+/// What holds when several servers write to one database.
+mod together {
+    use super::*;
+
+    pub async fn ids_never_collide(one: &Db, other: &Db) {
+        let mut given = std::collections::BTreeSet::new();
+        // More than a block each, so that both go on past the block the other took.
+        for db in [one, other, one, other] {
+            let ids: Result<Vec<RunId>, DbError> = db.write(|tx| (0..800).map(|_| tx.new_id()).collect()).await;
+            for id in ids.unwrap() {
+                assert!(given.insert(id), "{id} was given twice");
+            }
+        }
+    }
+
+    /// `other` commits after `one` has read and before it commits.
+    pub async fn an_overtaken_change_runs_again(one: &Db, other: &Db) {
+        put(one, 1, boat("Ada", 0)).await.unwrap();
+        let (runtime, other) = (tokio::runtime::Handle::current(), other.clone());
+        let runs = AtomicU32::new(0);
+
+        let moved: Result<u32, PutError> = one
+            .write(move |tx| {
+                let mut boat = BOATS.get(tx, &1)?.unwrap();
+                let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+                if run == 1 {
+                    runtime.block_on(put(&other, 1, super::boat("Ada", 10)))?;
+                }
+                boat.harbour += 1;
+                BOATS.put(tx, &1, &boat)?;
+                Ok(run)
+            })
+            .await;
+
+        assert_eq!(moved.unwrap(), 2);
+        let found: Result<_, DbError> = one.read(|tx| BOATS.get(tx, &1)).await;
+        assert_eq!(found.unwrap(), Some(boat("Ada", 11)));
+    }
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_never_give_the_same_id() {
+    let engine = Arc::new(MemoryEngine::default());
+
+    together::ids_never_collide(&open(engine.clone()), &open(engine)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_another_server_overtook_runs_again() {
+    let engine = Arc::new(MemoryEngine::default());
+
+    together::an_overtaken_change_runs_again(&open(engine.clone()), &open(engine)).await;
+}
+
+#[tokio::test]
+async fn a_conflict_met_while_reading_runs_the_change_again() {
+    let db = open(Arc::new(Conflicting { engine: MemoryEngine::default(), reads: AtomicU32::new(2) }));
+
+    put(&db, 1, boat("Ada", 1)).await.unwrap();
+
+    assert_eq!(names(&db, 1, None, 10).await, [1]);
+}
+
+/// The first reads of write transactions meet a conflict.
+struct Conflicting {
+    engine: MemoryEngine,
+    reads: AtomicU32,
+}
+
+impl Engine for Conflicting {
+    fn read(&self) -> Result<Box<dyn Reader>, EngineError> {
+        self.engine.read()
+    }
+
+    fn begin(&self) -> Result<Box<dyn Transaction + '_>, EngineError> {
+        Ok(Box::new(ConflictingTransaction { tx: self.engine.begin()?, reads: &self.reads }))
+    }
+}
+
+struct ConflictingTransaction<'e> {
+    tx: Box<dyn Transaction + 'e>,
+    reads: &'e AtomicU32,
+}
+
+impl Reader for ConflictingTransaction<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        match self.reads.load(Ordering::SeqCst) {
+            0 => self.tx.get(key),
+            left => {
+                self.reads.store(left - 1, Ordering::SeqCst);
+                Err(EngineError::Conflict)
+            }
+        }
+    }
+
+    fn scan(&self, range: &KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
+        self.tx.scan(range, reverse, limit)
+    }
+}
+
+impl Transaction for ConflictingTransaction<'_> {
+    fn commit(self: Box<Self>, changes: &Changes) -> Result<(), EngineError> {
+        self.tx.commit(changes)
     }
 }
 

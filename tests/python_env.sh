@@ -3,6 +3,7 @@
 #   tests/python_env.sh                    all versions
 #   tests/python_env.sh 0.31.0 [PYTEST…]   one version, with arguments for pytest
 #   tests/python_env.sh --prepare 0.31.0   only make the environment
+# The server is target/debug/weighhouse, or the one that WEIGHHOUSE_BINARY names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,15 +11,16 @@ versions=(0.31.0 0.22.3 0.19.11 0.17.9)
 python=${PYTHON:-python3}
 prepare_only=false
 
-# Makes the environment of a version, unless an earlier run finished making it.
+# Makes the environment of a version, unless an earlier run finished making it with the same packages.
 prepare() {
     local version=$1 home=target/python/$1
-    [[ -e $home/complete ]] && return
-    rm -rf "$home"
-    "$python" -m venv "$home"
     # setuptools below 81: the oldest client still imports pkg_resources.
-    "$home/bin/pip" install --quiet --disable-pip-version-check "wandb==$version" pytest 'setuptools<81'
-    touch "$home/complete"
+    local packages=("wandb==$version" pytest pytest-xdist graphql-core 'setuptools<81')
+    [[ -e $home/complete && $(<"$home/complete") == "${packages[*]}" ]] && return
+    [[ -e $home/complete ]] || rm -rf "$home"
+    "$python" -m venv "$home"
+    "$home/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+    printf '%s' "${packages[*]}" >"$home/complete"
 }
 
 if [[ ${1:-} == --prepare ]]; then
@@ -30,8 +32,15 @@ if (($# > 0)); then
     shift
 fi
 
+failed=()
 for version in "${versions[@]}"; do
     printf '\n-- wandb %s\n' "$version"
     prepare "$version"
-    $prepare_only || "target/python/$version/bin/python" -m pytest -q tests/sdk "$@"
+    $prepare_only && continue
+    # Most of the time is waiting, so several files run at once, each group with a server of its own.
+    "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile tests/sdk "$@" || failed+=("$version")
 done
+if ((${#failed[@]} > 0)); then
+    printf '\nfailed with wandb %s\n' "${failed[*]}"
+    exit 1
+fi

@@ -1,10 +1,20 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Checking and writing out everything.
+pub mod check;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
+mod existing;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
+/// Reading what was logged.
+pub mod history;
+mod last_admin;
+/// Organizations.
+pub mod organization;
+/// Pages of lists.
+pub mod page;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -13,6 +23,12 @@ pub mod project;
 pub mod run;
 /// Listing and counting runs.
 pub mod run_list;
+/// Taking in what clients stream into runs.
+pub mod stream;
+/// Teams.
+pub mod team;
+#[cfg(test)]
+pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
 /// People.
@@ -45,6 +61,7 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    pub clock: Clock,
 }
 
 /// What use cases need to know of the settings, as plain values.
@@ -71,6 +88,27 @@ pub struct Settings {
     pub trash_days: i64,
 }
 
+impl Default for Settings {
+    /// What `config/default.toml` says.
+    fn default() -> Self {
+        Self {
+            rows: RowLimits::default(),
+            config_bytes: 10 << 20,
+            upload_bytes: None,
+            read_url_secs: 3600,
+            write_url_secs: 86_400,
+            upload_idle: Duration::from_secs(30),
+            seal_rows: 50_000,
+            seal_bytes: 4 << 20,
+            seal_idle_secs: 900,
+            history_cache_bytes: 32 << 20,
+            heartbeat_secs: 300,
+            preempted_secs: 1800,
+            trash_days: 30,
+        }
+    }
+}
+
 /// Why the data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -80,6 +118,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot make the first organization: {0}")]
+    FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
     Store { directory: PathBuf, reason: StoreError },
 }
@@ -94,6 +134,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What was decoded of history.
+    history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -113,21 +155,24 @@ impl App {
         if removed > 0 {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
-        let (clock, settings) = (Clock::system(), Arc::new(opening.settings.clone()));
+        let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self {
+        let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
             started_at,
-        })
+        };
+        app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        Ok(app)
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -1,7 +1,7 @@
 //! Runs: finding, making, changing, stopping and deleting them. What is streamed into them is in `stream` and `history`.
 
 use super::project::{existing_entity, get_or_create, parse_or_none, seen};
-use super::{App, Error};
+use super::{App, Error, stream};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::db::DbError;
 use crate::db::repo::project::FoundProject;
@@ -362,17 +362,22 @@ fn apply(
         is_shared: before.is_shared || input.is_shared,
         ..before.clone()
     };
-    let changed = if inserted || !starts_again(input) { changed } else { started_again(changed) };
+    let goes_on = !inserted && begins_session(input);
+    let changed = if goes_on { started_again(changed) } else { changed };
     if changed != *before {
         run::put(tx, &found, &changed)?;
+    }
+    if goes_on {
+        stream::begin_session(tx, &found)?;
     }
     Ok(found.map(|found| FoundRun { run: changed, ..found }))
 }
 
-/// A client that begins to work on a run says where it runs; one that only edits it does not.
-fn starts_again(input: &UpsertRun) -> bool {
+/// The first request of a process brings everything; later ones bring either the config or the rest (wandb 0.31.0,
+/// `runupserter.go`), and an edit names the run by id.
+fn begins_session(input: &UpsertRun) -> bool {
     let says_where = input.program.is_some() || input.host.is_some();
-    matches!(input.target, Target::Named { .. }) && input.state.is_none() && says_where
+    matches!(input.target, Target::Named { .. }) && input.state.is_none() && says_where && input.config.is_some()
 }
 
 fn started_again(run: Run) -> Run {

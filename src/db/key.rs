@@ -3,6 +3,7 @@
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::Id;
+use crate::domain::stream::Stream;
 
 /// Part of a key, or a whole one.
 pub trait Key: Sized {
@@ -47,6 +48,17 @@ impl<I: Id> Key for I {
 
     fn read(bytes: &mut &[u8]) -> Option<Self> {
         u64::read(bytes).map(I::from_u64)
+    }
+}
+
+impl Key for Stream {
+    fn write(&self, out: &mut Vec<u8>) {
+        (*self as u8).write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let number = u8::read(bytes)?;
+        Stream::ALL.into_iter().find(|stream| *stream as u8 == number)
     }
 }
 

@@ -1,13 +1,14 @@
 //! Transactions: what a closure reads and writes through.
 //! Writes go to an ordered overlay with tombstones; only `Ok` merges it into the batch.
 
-use super::engine::{Changes, KeyRange, Pair, Reader};
+use super::engine::{Changes, EngineError, KeyRange, Pair, Reader};
 use super::{DbError, schema};
 use crate::db::key::Key;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{Id, IdKind};
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::time::{Duration, Instant};
 
 /// What both kinds of transaction can do.
@@ -62,8 +63,25 @@ pub struct WriteTx<'b> {
 pub(super) struct Batch {
     pub changes: Changes,
     pub bytes: usize,
-    /// Ids handed out and not yet used up, by kind: next and first not reserved.
-    pub ids: HashMap<IdKind, (u64, u64)>,
+    /// A closure met a conflict while it read. It may answer what it likes: the batch runs again.
+    pub conflict: Cell<bool>,
+    /// Ids handed out and not yet used up, by kind.
+    ids: HashMap<IdKind, Range<u64>>,
+}
+
+impl Batch {
+    /// Forgets the changes, and with them the blocks of ids that only they reserved.
+    /// Blocks of earlier batches stay: a conflict must not make every writer touch the counters again.
+    pub fn undo(&mut self) {
+        self.ids.retain(|kind, _| !self.changes.contains_key(&schema::id_block_key(*kind)));
+        self.clear();
+    }
+
+    pub fn clear(&mut self) {
+        self.changes.clear();
+        self.bytes = 0;
+        self.conflict.set(false);
+    }
 }
 
 /// Ids are reserved in blocks, so that no counter row is written with every change.
@@ -81,22 +99,21 @@ impl<'b> WriteTx<'b> {
 
     /// An id that nothing had before and nothing will have again, even if this closure fails.
     pub fn new_id<I: Id>(&mut self) -> Result<I, DbError> {
-        let key = schema::id_block_key(I::KIND);
-        let (next, end) = match self.batch.ids.get(&I::KIND) {
-            Some(block) => *block,
-            None => {
-                let stored = self.get(&key)?.map(|bytes| u64::read(&mut bytes.as_slice()));
-                let first = stored.map_or(Some(1), |number| number);
-                let first = first.ok_or_else(|| DbError::Damaged("the counter of ids".into()))?;
-                (first, first)
-            }
-        };
-        let end = if next < end { end } else { next + ID_BLOCK };
-        if self.batch.ids.get(&I::KIND).is_none_or(|block| block.1 != end) {
+        let mut block = self.batch.ids.remove(&I::KIND).unwrap_or_default();
+        if block.is_empty() {
+            // The counter is read each time: the block after ours may be another process's.
+            let key = schema::id_block_key(I::KIND);
+            let first = match self.get(&key)? {
+                None => Some(1),
+                Some(bytes) => u64::read(&mut bytes.as_slice()),
+            };
+            let first = first.ok_or_else(|| DbError::Damaged("the counter of ids".into()))?;
+            block = first..first + ID_BLOCK;
             // Into the batch, not into this closure's overlay: the reservation outlives its failure.
-            self.batch.changes.insert(key, Some(end.to_bytes()));
+            self.batch.changes.insert(key, Some(block.end.to_bytes()));
         }
-        self.batch.ids.insert(I::KIND, (next + 1, end));
+        let next = block.start;
+        self.batch.ids.insert(I::KIND, next + 1..block.end);
         Ok(I::from_u64(next))
     }
 
@@ -106,6 +123,13 @@ impl<'b> WriteTx<'b> {
 
     pub fn delete(&mut self, key: Vec<u8>) {
         self.own.insert(key, None);
+    }
+
+    fn noting_conflicts<R>(&self, answer: Result<R, EngineError>) -> Result<R, DbError> {
+        if matches!(answer, Err(EngineError::Conflict)) {
+            self.batch.conflict.set(true);
+        }
+        Ok(answer?)
     }
 
     /// Adds this closure's changes to the batch.
@@ -120,7 +144,7 @@ impl Read for WriteTx<'_> {
         if let Some(value) = self.own.get(key).or_else(|| self.batch.changes.get(key)) {
             return Ok(value.clone());
         }
-        Ok(self.base.get(key)?)
+        self.noting_conflicts(self.base.get(key))
     }
 
     fn scan(&self, range: &KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, DbError> {
@@ -132,7 +156,7 @@ impl Read for WriteTx<'_> {
             self.batch.changes.range::<Vec<u8>, _>(bounds).collect();
         changed.extend(self.own.range::<Vec<u8>, _>(bounds));
         // Each changed key takes at most one stored pair away, so this many stored pairs always suffice.
-        let stored = self.base.scan(range, reverse, limit.saturating_add(changed.len()))?;
+        let stored = self.noting_conflicts(self.base.scan(range, reverse, limit.saturating_add(changed.len())))?;
         let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
         for (key, value) in changed {
             match value {

@@ -23,7 +23,7 @@ impl Job {
     where
         R: Send + 'static,
         E: From<DbError> + Send + 'static,
-        F: FnMut(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+        F: Fn(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
     {
         Self(Box::new(Waiting { change, outcome: None, answer }))
     }
@@ -46,7 +46,7 @@ impl<R, E, F> Work for Waiting<R, E, F>
 where
     R: Send + 'static,
     E: From<DbError> + Send + 'static,
-    F: FnMut(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+    F: Fn(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
 {
     fn run(&mut self, mut tx: WriteTx<'_>) {
         let change = AssertUnwindSafe(|| (self.change)(&mut tx));
@@ -128,8 +128,7 @@ fn try_batch(
     batch: &mut Batch,
     commits: &AtomicU64,
 ) -> Result<(), EngineError> {
-    batch.changes.clear();
-    batch.bytes = 0;
+    batch.clear();
     // redb panics on some damaged files; the thread must outlive that, or nothing is ever written again.
     let run = AssertUnwindSafe(|| run_batch(engine, clock, jobs, waiting, batch));
     let committed =
@@ -138,8 +137,7 @@ fn try_batch(
         Ok(()) => {
             commits.fetch_add(1, Ordering::Release);
         }
-        // What was reserved in this batch is not on disk: ask it again.
-        Err(_) => batch.ids.clear(),
+        Err(_) => batch.undo(),
     }
     if committed == Err(EngineError::Conflict) {
         return committed;
@@ -165,6 +163,9 @@ fn run_batch(
     let mut next = 0;
     while next < waiting.len() {
         waiting[next].0.run(WriteTx::new(&*tx as &dyn super::engine::Reader, batch, now));
+        if batch.conflict.get() {
+            return Err(EngineError::Conflict);
+        }
         next += 1;
         if next == waiting.len() && next < BATCH_JOBS && batch.bytes < BATCH_BYTES {
             waiting.extend(jobs.try_recv());

@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// Lines as the database keeps them until they are sealed.
+pub mod chunk;
 pub mod clock;
 pub mod display_name;
 /// People's own entities, teams and organizations.
@@ -15,8 +17,8 @@ pub mod project;
 pub mod role;
 pub mod run;
 pub mod run_config;
-/// Filters and orders of lists of runs.
-pub mod run_query;
+/// Text that must not be printed.
+pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
 /// People and their API keys.

@@ -1,4 +1,5 @@
 //! The engine of tests: an ordered map that forgets everything at the end.
+//! Several writers may share it: whoever commits second gets a conflict.
 
 use super::{Changes, Engine, EngineError, KeyRange, Pair, Reader, Transaction};
 use std::collections::BTreeMap;
@@ -69,7 +70,11 @@ impl Transaction for MemoryTransaction<'_> {
                 None => next.remove(key),
             };
         }
-        *engine.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        let mut current = engine.current.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current, &snapshot.0) {
+            return Err(EngineError::Conflict);
+        }
+        *current = Arc::new(next);
         Ok(())
     }
 }

@@ -1,0 +1,145 @@
+//! Taking in what a client streams into a run. What can be done outside the database is done before: one closure then
+//! finds the run, checks the caller, places the lines and writes them.
+
+mod incoming;
+mod place;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use place::begin_session;
+
+use super::{App, Error};
+use crate::access::{Action, Allowed, Caller};
+use crate::db::DbError;
+use crate::db::repo::project::ProjectPath;
+use crate::db::repo::run::{self, FoundRun, RunPath};
+use crate::db::repo::stream;
+use crate::db::tx::WriteTx;
+use crate::domain::json::{MAX_DEPTH, Value};
+use crate::domain::name::EntityName;
+use crate::domain::project::ProjectName;
+use crate::domain::run::{Run, RunName};
+use incoming::Incoming;
+use sha2::{Digest, Sha256};
+use std::ops::Deref;
+
+/// Bodies up to here are read where they arrive: handing them to another thread would cost more.
+const INLINE_BYTES: usize = 32 << 10;
+
+/// What a request's headers say about who writes.
+#[derive(Debug, Clone, Default)]
+pub struct Writer {
+    /// One of several processes that write to the run at once, by the name it gives itself.
+    pub async_client_id: Option<String>,
+    /// The client leaves to the server what follows from the rows.
+    pub derive_summary: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamReply {
+    /// Somebody asked the run to stop.
+    pub stopped: bool,
+}
+
+impl App {
+    /// Takes in one request; when it returns, all of it is on disk. Sending it again changes nothing.
+    pub async fn accept_stream<B>(
+        &self,
+        caller: &Caller,
+        at: RunPath,
+        body: B,
+        from: Writer,
+    ) -> Result<StreamReply, Error>
+    where
+        B: Deref<Target = [u8]> + Send + 'static,
+    {
+        let limits = self.settings.rows;
+        let incoming = if body.len() <= INLINE_BYTES {
+            Incoming::read(&body, &limits)?
+        } else {
+            let read = tokio::task::spawn_blocking(move || Incoming::read(&body, &limits)).await;
+            read.map_err(|_| DbError::Unavailable("the request was given up".into()))??
+        };
+        let (caller, licence) = (*caller, self.licence.clone());
+        let accepted = self.db.write(move |tx| {
+            let found = run::find(tx, &caller, &at)?.ok_or_else(|| missing(&at))?;
+            let run = caller.may(Action::RunLog, found, &licence)?;
+            accept(tx, &run, &incoming, &from)
+        });
+        accepted.await
+    }
+}
+
+/// The run that a path of the wire names. A name that no run can have names none.
+pub fn run_path(entity: &str, project: &str, run: &str) -> Result<RunPath, Error> {
+    let missing = || Error::NotFound(format!("run `{entity}/{project}/{run}` does not exist"));
+    let entity = EntityName::parse(entity).map_err(|_| missing())?;
+    let project = ProjectName::parse(project).map_err(|_| missing())?;
+    Ok(RunPath { project: ProjectPath { entity, project }, run: RunName::parse(run).map_err(|_| missing())? })
+}
+
+fn missing(at: &RunPath) -> Error {
+    Error::NotFound(format!("run `{}/{}/{}` does not exist", at.project.entity, at.project.project, at.run))
+}
+
+/// The writer's name has any length, its place in a key has not.
+fn writer_key(from: &Writer) -> [u8; 16] {
+    let name = from.async_client_id.as_deref().unwrap_or_default();
+    let mut key = [0; 16];
+    key.copy_from_slice(&Sha256::digest(name)[..16]);
+    key
+}
+
+fn accept(
+    tx: &mut WriteTx<'_>,
+    run: &Allowed<FoundRun>,
+    incoming: &Incoming,
+    from: &Writer,
+) -> Result<StreamReply, Error> {
+    let mut streams = run::streams(tx, run)?;
+    let is_shared = run.run.is_shared || from.async_client_id.is_some();
+    let mut placing = place::Placing { tx, run, streams: &mut streams };
+    if is_shared {
+        let key = writer_key(from);
+        let mut writer = stream::writer(placing.tx, run, key)?;
+        let before = writer.clone();
+        placing.shared(incoming, &mut writer)?;
+        if writer != before {
+            stream::put_writer(tx, run, key, &writer)?;
+        }
+    } else {
+        placing.single(incoming)?;
+    }
+    if let Some(summary) = &incoming.summary {
+        let own = if is_shared { merged(run::summary(tx, run)?, summary) } else { summary.clone() };
+        run::put_summary(tx, run, own)?;
+    }
+    let now = tx.now();
+    streams.heartbeat_at = Some(now);
+    streams.derives_summary |= from.derive_summary || is_shared;
+    streams.removed_values += incoming.removed_values;
+    streams.rejected_lines += incoming.rejected_lines;
+    let next = state::after(&run.run, &incoming.signals, is_shared, streams.ended_at, now);
+    if incoming.signals.is_complete() {
+        streams.ended_at = Some(now);
+    }
+    if (next.state, next.exit_code) != (run.run.state, run.run.exit_code) {
+        let changed = Run { state: next.state, exit_code: next.exit_code, ..run.run.clone() };
+        run::put(tx, run, &changed)?;
+    }
+    stream::put_streams(tx, run, &streams)?;
+    Ok(StreamReply { stopped: run.run.stop_requested })
+}
+
+/// Each writer of a shared run sends its own keys: the others' stay.
+fn merged(known: Option<String>, own: &str) -> String {
+    let parse =
+        |text: &str| Value::parse(text.as_bytes(), MAX_DEPTH + 1).ok().filter(|value| value.as_object().is_some());
+    let Some(mut known) = known.as_deref().and_then(parse) else { return own.to_owned() };
+    let Some(Value::Object(members)) = parse(own) else { return known.to_text() };
+    for (key, value) in members {
+        known.set(&key, value);
+    }
+    known.to_text()
+}

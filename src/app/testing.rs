@@ -1,0 +1,197 @@
+//! An app in a directory of its own, for the tests of use cases: one person with a project and a run.
+
+use super::user::CreateUser;
+use super::{App, Error, Opening, Settings};
+use crate::access::{Action, Caller, KeyScope};
+use crate::db::repo::project::ProjectPath;
+use crate::db::repo::run::{FoundRun, RunPath};
+use crate::db::repo::{entity, project, run, stream};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::name::EntityName;
+use crate::domain::project::ProjectName;
+use crate::domain::run::{Run, RunName, RunState};
+use crate::domain::stream::RunStreams;
+use tempfile::TempDir;
+
+pub struct World {
+    pub directory: TempDir,
+    pub clock: Clock,
+    pub settings: Settings,
+    pub app: App,
+    /// Ada, who owns the runs.
+    pub ada: Caller,
+    /// Her API key.
+    pub key: String,
+}
+
+/// When the tests' clock begins.
+pub const START: Timestamp = Timestamp(1_800_000_000_000_000);
+
+fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
+    Opening {
+        data_dir: directory.path().to_owned(),
+        cache_bytes: 4 << 20,
+        min_free_bytes: 0,
+        queued_writes: 4096,
+        open_reads: 8,
+        read_secs: 10,
+        master_key: None,
+        settings: settings.clone(),
+        clock: clock.clone(),
+    }
+}
+
+impl World {
+    pub async fn new() -> World {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> World {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::fixed_at(START));
+        let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
+        let person = CreateUser {
+            username: "ada".into(),
+            email: "ada@example.com".into(),
+            name: None,
+            password: None,
+            api_key: None,
+            system_admin: false,
+            organization: super::organization::JoinOrganization::First,
+        };
+        let key = app.create_user(&Caller::OPERATOR, person).await.unwrap().api_key.unwrap();
+        let ada = app.caller_of_key(key.expose()).await.unwrap();
+        let world = World { directory, clock, settings, app, ada, key: key.expose().to_owned() };
+        world.create_project().await;
+        world
+    }
+
+    /// Closes the app and opens its directory again.
+    pub async fn reopened(self) -> World {
+        let World { app, directory, clock, settings, ada, key } = self;
+        drop(app);
+        let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
+        World { directory, clock, settings, app, ada, key }
+    }
+
+    pub fn project(&self) -> ProjectPath {
+        ProjectPath { entity: EntityName::parse("ada").unwrap(), project: ProjectName::parse("p").unwrap() }
+    }
+
+    pub fn at(&self, name: &str) -> RunPath {
+        RunPath { project: self.project(), run: RunName::parse(name).unwrap() }
+    }
+
+    async fn create_project(&self) {
+        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.project());
+        let made = self.app.db.write(move |tx| {
+            let found = entity::find(tx, &ada, &at.entity)?.unwrap();
+            let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
+            project::create(tx, &ada, &allowed, at.project.clone(), None)?;
+            Ok::<_, Error>(())
+        });
+        made.await.unwrap();
+    }
+
+    pub async fn create_run(&self, name: &str, is_shared: bool) {
+        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let made = self.app.db.write(move |tx| {
+            let found = project::find(tx, &ada, &at.project)?.unwrap();
+            let allowed = ada.may(Action::RunLog, found, &licence)?;
+            let new = Run { is_shared, ..blank(at.run.clone(), allowed.id, &ada, tx.now()) };
+            run::create(tx, &allowed, &new)?;
+            Ok::<_, Error>(())
+        });
+        made.await.unwrap();
+    }
+
+    pub async fn find(&self, name: &str) -> crate::access::Allowed<FoundRun> {
+        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let found = self.app.db.read(move |tx| {
+            let found = run::find(tx, &ada, &at)?.unwrap();
+            Ok::<_, Error>(ada.may(Action::RunRead, found, &licence)?)
+        });
+        found.await.unwrap()
+    }
+
+    pub async fn streams(&self, name: &str) -> RunStreams {
+        let run = self.find(name).await;
+        self.app.db.read(move |tx| run::streams(tx, &run)).await.unwrap()
+    }
+
+    /// Changes a run as a use case would that may log to it.
+    pub async fn change<R: Send + 'static>(
+        &self,
+        name: &str,
+        change: impl Fn(&mut crate::db::tx::WriteTx<'_>, &crate::access::Allowed<FoundRun>) -> Result<R, Error>
+        + Send
+        + 'static,
+    ) -> R {
+        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let changed = self.app.db.write(move |tx| {
+            let found = run::find(tx, &ada, &at)?.unwrap();
+            let allowed = ada.may(Action::RunLog, found, &licence)?;
+            change(tx, &allowed)
+        });
+        changed.await.unwrap()
+    }
+
+    /// Sends a file_stream body.
+    pub async fn send(&self, name: &str, body: &str) -> super::stream::StreamReply {
+        self.send_from(name, body, super::stream::Writer::default()).await
+    }
+
+    pub async fn send_from(&self, name: &str, body: &str, from: super::stream::Writer) -> super::stream::StreamReply {
+        self.app.accept_stream(&self.ada, self.at(name), body.as_bytes().to_vec(), from).await.unwrap()
+    }
+
+    pub fn stranger(&self) -> Caller {
+        Caller::user(crate::domain::id::UserId(999_999), false, KeyScope::Full)
+    }
+}
+
+fn blank(name: RunName, project: crate::domain::id::ProjectId, owner: &Caller, now: Timestamp) -> Run {
+    Run {
+        project,
+        display_name: name.to_string(),
+        name,
+        group: None,
+        job_type: None,
+        notes: None,
+        description: None,
+        tags: Vec::new(),
+        commit: None,
+        repo: None,
+        program: None,
+        host: None,
+        sweep: None,
+        owner: owner.user_id(),
+        created_at: now,
+        state: RunState::Pending,
+        exit_code: None,
+        stop_requested: false,
+        generation: 0,
+        is_shared: false,
+        deleted_at: None,
+    }
+}
+
+/// A body with rows of history.
+pub fn history(offset: u64, rows: &[&str]) -> String {
+    body("wandb-history.jsonl", offset, rows)
+}
+
+pub fn body(file: &str, offset: u64, lines: &[&str]) -> String {
+    serde_json::json!({ "files": { file: { "offset": offset, "content": lines } } }).to_string()
+}
+
+/// The lines of a stream that are not sealed yet, with their numbers.
+pub async fn tail(world: &World, name: &str, stream: crate::domain::stream::Stream) -> Vec<(u64, String)> {
+    let run = world.find(name).await;
+    let of = (run.id, stream, run.run.generation);
+    let (chunks, _) = world.app.db.read(move |tx| stream::chunks(tx, of, None, usize::MAX)).await.unwrap();
+    let mut lines = std::collections::BTreeMap::new();
+    for (_, chunk) in chunks {
+        lines.extend((chunk.first_line..).zip(chunk.text().unwrap().lines().map(str::to_owned)));
+    }
+    lines.into_iter().collect()
+}

@@ -1,0 +1,226 @@
+"""What the client tests stand on: a real server, people on it, and scripts run by the installed client.
+
+Nothing here looks into the server: it is started, asked to make people over its admin socket, and stopped.
+"""
+
+import contextlib
+import http.client
+import importlib.metadata
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+def parsed(version):
+    return tuple(int(part) for part in version.split(".")[:3])
+
+
+CLIENT_VERSION = importlib.metadata.version("wandb")
+REPOSITORY = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("WEIGHHOUSE_BINARY", REPOSITORY / "target/debug/weighhouse"))
+START_SECONDS = 60
+SCRIPT_SECONDS = 120
+
+# One spelling of a private setting is read by every supported client: `WANDB__NAME` is `_name` in 0.17 and
+# `x_name` since 0.19. What a test does not look at is switched off, because it costs time in every process.
+QUIET_CLIENT = {
+    "WANDB_SILENT": "true",
+    "WANDB_ERROR_REPORTING": "false",
+    "WANDB_DISABLE_GIT": "true",
+    "WANDB_DISABLE_CODE": "true",
+    "WANDB_DISABLE_JOB_CREATION": "true",
+    "WANDB__DISABLE_STATS": "true",
+    "WANDB__DISABLE_META": "true",
+    "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.1",
+    "NO_PROXY": "127.0.0.1,localhost",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    username: str
+    email: str
+    api_key: str
+
+    @property
+    def entity(self):
+        """A person's own entity has the person's name."""
+        return self.username
+
+
+class Server:
+    """A server of its own on a free port, with a data directory that goes away with it."""
+
+    def __init__(self, settings=None):
+        self.directory = Path(tempfile.mkdtemp(prefix="weighhouse-sdk-"))
+        self.data = self.directory / "data"
+        self.log = self.directory / "server.log"
+        ready = self.directory / "ready.json"
+        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.data, "--ready-file", ready]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, env={**os.environ, **(settings or {})}, stdout=log, stderr=log)
+        try:
+            self.url = self._wait_for(ready)["url"]
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for(self, ready):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if ready.exists():
+                return json.loads(ready.read_text())
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"{BINARY} did not start:\n{self.log.read_text()}")
+
+    def create_person(self, username):
+        wanted = {"username": username, "email": f"{username}@example.com"}
+        status, made = self._ask_admin_socket("POST", "/api/v1/users", wanted)
+        assert status == 201, (status, made)
+        return Person(username, wanted["email"], made["api_key"])
+
+    def _ask_admin_socket(self, method, path, body):
+        connection = http.client.HTTPConnection("admin")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self.data / "admin.sock"))
+        with contextlib.closing(connection):
+            connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def client_environment(home, url, api_key):
+    """The variables of a client that knows one server and one key, and finds no settings of whoever runs the tests."""
+    (home / "config").mkdir(exist_ok=True)  # the oldest client does not make it
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
+    own = {"HOME": home, "WANDB_DIR": home, "WANDB_CACHE_DIR": home / "cache", "WANDB_CONFIG_DIR": home / "config"}
+    own |= {"WANDB_DATA_DIR": home / "data", "WANDB_BASE_URL": url, "WANDB_API_KEY": api_key}
+    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**inherited, **QUIET_CLIENT, **{name: str(value) for name, value in own.items()}}
+
+
+def wait_until(look, seconds=40):
+    """What `look` answers as soon as it is something; for what the client does in its own time, such as a heartbeat."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"nothing was seen within {seconds} s"
+        time.sleep(0.1)
+    return seen
+
+
+class Process:
+    """A client process in a directory of its own. What it prints and reads are lines."""
+
+    def __init__(self, arguments, directory, environment):
+        self.directory = directory
+        self.output = ""
+        self.exit_code = None
+        # A session of its own, so that whatever it leaves behind can be ended with it.
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=directory,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait_for_line(self, wanted):
+        """Reads on until a line is exactly `wanted`. The time limit of `wait` does not hold here."""
+        for line in self._process.stdout:
+            self.output += line
+            if line.strip() == wanted:
+                return
+        raise AssertionError(f"`{wanted}` was never printed:\n{self.output}")
+
+    def say(self, line=""):
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def interrupt(self):
+        """What Ctrl-C does to the script itself."""
+        os.kill(self._process.pid, signal.SIGINT)
+
+    def wait(self, expect=0):
+        """Waits for the end, and fails unless the exit code is `expect`; `None` stands for anything but 0."""
+        try:
+            rest, _ = self._process.communicate(timeout=SCRIPT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise AssertionError(f"the script did not end within {SCRIPT_SECONDS} s:\n{self.output}") from None
+        self.output += rest
+        self.exit_code = self._process.returncode
+        as_expected = self.exit_code != 0 if expect is None else self.exit_code == expect
+        assert as_expected, f"exit code {self.exit_code}, expected {expect}:\n{self.output}"
+        return self
+
+    def end(self):
+        """Ends the process and everything in its session."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        rest, _ = self._process.communicate()
+        self.output += rest
+
+    def reported(self):
+        """The last line of the output as JSON: how a script hands values to its test."""
+        return json.loads(self.output.strip().splitlines()[-1])
+
+
+class Client:
+    """Runs scripts and commands of the installed client as one person, below one directory."""
+
+    def __init__(self, directory, url, person):
+        self.directory = directory
+        self.url = url
+        self.person = person
+        self._processes = []
+
+    def start(self, code, directory=None, **environment):
+        """Starts a script. `wandb`, `os`, `sys` and `json` are imported for it."""
+        directory = directory or self.new_directory()
+        (directory / "script.py").write_text("import json, os, sys\nimport wandb\n" + textwrap.dedent(code), encoding="utf-8")
+        return self._launch(["script.py"], directory, environment)
+
+    def run(self, code, directory=None, expect=0, **environment):
+        return self.start(code, directory, **environment).wait(expect)
+
+    def command(self, *arguments, directory=None, expect=0, **environment):
+        """`wandb ARGUMENTS…` on the command line."""
+        arguments = ["-m", "wandb", *map(str, arguments)]
+        return self._launch(arguments, directory or self.new_directory(), environment).wait(expect)
+
+    def new_directory(self):
+        return Path(tempfile.mkdtemp(dir=self.directory))
+
+    def _launch(self, arguments, directory, environment):
+        given = client_environment(directory, self.url, self.person.api_key) | environment
+        process = Process(arguments, directory, {name: value for name, value in given.items() if value is not None})
+        self._processes.append(process)
+        return process
+
+    def end_all(self):
+        for process in self._processes:
+            if process.exit_code is None:
+                process.end()

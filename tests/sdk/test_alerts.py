@@ -1,0 +1,33 @@
+"""`run.alert` is accepted, and the run goes on."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def alerted(run_script):
+    return run_script(
+        """
+        from datetime import timedelta
+        run = wandb.init(project="alerts", id="alerted1")
+        run.alert("plain", "only a text")
+        for level in ("INFO", "WARN", "ERROR"):
+            run.alert(f"title {level}", "größe <b>&amp;</b>\\nsecond line", level=level, wait_duration=0)
+        run.alert("again", "later", wait_duration=timedelta(minutes=5))
+        run.log({"x": 1})
+        run.finish()
+        """
+    )
+
+
+def test_a_run_with_alerts_goes_on(alerted, find_run):
+    run = find_run("alerts/alerted1")
+
+    assert (run.state, run.summary["x"]) == ("finished", 1)
+
+
+def test_the_client_notes_no_failed_alert(alerted):
+    """A refused alert does not fail the run: the client only writes it into its own log."""
+    logs = [path.read_text() for path in alerted.directory.glob("wandb/run-*/logs/debug-internal.log")]
+
+    assert logs
+    assert [line for log in logs for line in log.splitlines() if "alert" in line.lower() and "error" in line.lower()] == []
