@@ -1,10 +1,20 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Checking and writing out everything.
+pub mod check;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
+mod existing;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
+/// Reading what was logged.
+pub mod history;
+mod last_admin;
+/// Organizations.
+pub mod organization;
+/// Pages of lists.
+pub mod page;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -15,6 +25,8 @@ pub mod run;
 pub mod run_list;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Teams.
+pub mod team;
 #[cfg(test)]
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
@@ -106,6 +118,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot make the first organization: {0}")]
+    FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
     Store { directory: PathBuf, reason: StoreError },
 }
@@ -120,6 +134,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What was decoded of history.
+    history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -144,16 +160,19 @@ impl App {
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self {
+        let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
             started_at,
-        })
+        };
+        app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        Ok(app)
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -20,6 +20,8 @@ pub struct World {
     pub app: App,
     /// Ada, who owns the runs.
     pub ada: Caller,
+    /// Her API key.
+    pub key: String,
 }
 
 /// When the tests' clock begins.
@@ -54,20 +56,21 @@ impl World {
             password: None,
             api_key: None,
             system_admin: false,
+            organization: super::organization::JoinOrganization::First,
         };
         let key = app.create_user(&Caller::OPERATOR, person).await.unwrap().api_key.unwrap();
         let ada = app.caller_of_key(key.expose()).await.unwrap();
-        let world = World { directory, clock, settings, app, ada };
+        let world = World { directory, clock, settings, app, ada, key: key.expose().to_owned() };
         world.create_project().await;
         world
     }
 
     /// Closes the app and opens its directory again.
     pub async fn reopened(self) -> World {
-        let World { directory, clock, settings, app, ada } = self;
+        let World { app, directory, clock, settings, ada, key } = self;
         drop(app);
         let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
-        World { directory, clock, settings, app, ada }
+        World { directory, clock, settings, app, ada, key }
     }
 
     pub fn project(&self) -> ProjectPath {
@@ -119,7 +122,7 @@ impl World {
     pub async fn change<R: Send + 'static>(
         &self,
         name: &str,
-        mut change: impl FnMut(&mut crate::db::tx::WriteTx<'_>, &crate::access::Allowed<FoundRun>) -> Result<R, Error>
+        change: impl Fn(&mut crate::db::tx::WriteTx<'_>, &crate::access::Allowed<FoundRun>) -> Result<R, Error>
         + Send
         + 'static,
     ) -> R {

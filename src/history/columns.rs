@@ -302,7 +302,7 @@ impl Values {
         }
     }
 
-    fn permuted(&self, order: &[u32]) -> Values {
+    pub(super) fn permuted(&self, order: &[u32]) -> Values {
         fn pick<T: Clone>(values: &[T], order: &[u32]) -> Vec<T> {
             order.iter().map(|index| values[*index as usize].clone()).collect()
         }

@@ -5,10 +5,16 @@
 pub mod chunk;
 /// Typed columns made from rows, and their merge by step.
 pub mod columns;
+/// Console lines as people read them.
+pub mod console;
+/// What is known about the rows of a stream.
+pub mod facts;
 /// What is known about each key of a run's history.
 pub mod keys;
 /// Level of detail: what 64 rows at a time look like.
 pub mod lod;
+/// Of rows with equal steps the newest counts.
+pub mod newest;
 /// Which lines of a request are new.
 pub mod positions;
 /// Evenly spaced rows and deterministic buckets.

@@ -122,9 +122,25 @@ impl SummaryState {
         fold_object(row, &mut self.members)
     }
 
+    /// Takes in the state of later rows.
+    pub fn append(&mut self, later: &SummaryState) {
+        append_members(&mut self.members, &later.members);
+    }
+
     /// The summary as it stands.
     pub fn summary(&self, definitions: &Definitions) -> Value {
         Value::Object(summarize(&self.members, "", definitions))
+    }
+}
+
+fn append_members(members: &mut BTreeMap<String, Node>, later: &BTreeMap<String, Node>) {
+    for (name, newer) in later {
+        match (members.get_mut(name), newer) {
+            (Some(Node::Leaf(leaf)), Node::Leaf(newer)) => leaf.append(newer),
+            (Some(Node::Object(inner)), Node::Object(newer)) => append_members(inner, newer),
+            // A key that changed its kind follows the later rows.
+            _ => _ = members.insert(name.clone(), newer.clone()),
+        }
     }
 }
 
@@ -196,6 +212,19 @@ impl Leaf {
                 max: -lesser(-numbers.max, -number),
             },
         });
+    }
+
+    fn append(&mut self, later: &Leaf) {
+        self.last.clone_from(&later.last);
+        self.numbers = match (self.numbers, later.numbers) {
+            (Some(numbers), Some(later)) => Some(Numbers {
+                count: numbers.count + later.count,
+                sum: numbers.sum + later.sum,
+                min: lesser(numbers.min, later.min),
+                max: -lesser(-numbers.max, -later.max),
+            }),
+            (numbers, later) => numbers.or(later),
+        };
     }
 
     fn to_value(&self, tracked: Tracked) -> Option<Value> {
@@ -328,6 +357,20 @@ mod tests {
         }
 
         assert_eq!(state.summary(&Definitions::default()).to_text(), r#"{"a":{"c":3}}"#);
+    }
+
+    #[test]
+    fn states_of_parts_add_up_to_the_state_of_the_whole() {
+        let definitions = definitions(r#"[{"1":"loss","7":[1,2,3]},{"1":"s","7":[8,5]},{"1":"acc","7":[1]}]"#);
+        for cut in 0..=ROWS.len() {
+            let (mut left, mut right) = (SummaryState::default(), SummaryState::default());
+            ROWS[..cut].iter().for_each(|row| left.fold_row(row).unwrap());
+            ROWS[cut..].iter().for_each(|row| right.fold_row(row).unwrap());
+
+            left.append(&right);
+
+            assert_eq!(left.summary(&definitions).to_text(), state().summary(&definitions).to_text(), "cut at {cut}");
+        }
     }
 
     #[test]

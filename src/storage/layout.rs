@@ -28,6 +28,11 @@ impl ObjectKey {
         Self::of("segments", segment, ".detail.parquet")
     }
 
+    /// A sealed stretch of console lines.
+    pub fn console(segment: SegmentId) -> Self {
+        Self::of("segments", segment, ".console.zst")
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,6 +75,7 @@ mod tests {
                 ObjectKey::run_file(ObjectId(id)),
                 ObjectKey::segment(SegmentId(id)),
                 ObjectKey::level_of_detail(SegmentId(id)),
+                ObjectKey::console(SegmentId(id)),
             ];
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
 

@@ -3,6 +3,9 @@
 //! The client gives a run's stream up for ever on 400, 401, 402, 403, 404, 409, 410, 413, 422 and 501. Only what will
 //! never become right gets one of these; trouble of the server's own is 503 or 507, which it tries again for days.
 
+#[cfg(test)]
+mod tests;
+
 use super::http::body::BodyError;
 use super::router::{Asking, Shared};
 use crate::access::Refusal;

@@ -55,7 +55,7 @@ impl App {
         B: Deref<Target = [u8]> + Send + 'static,
     {
         let limits = self.settings.rows;
-        let mut incoming = if body.len() <= INLINE_BYTES {
+        let incoming = if body.len() <= INLINE_BYTES {
             Incoming::read(&body, &limits)?
         } else {
             let read = tokio::task::spawn_blocking(move || Incoming::read(&body, &limits)).await;
@@ -65,7 +65,7 @@ impl App {
         let accepted = self.db.write(move |tx| {
             let found = run::find(tx, &caller, &at)?.ok_or_else(|| missing(&at))?;
             let run = caller.may(Action::RunLog, found, &licence)?;
-            accept(tx, &run, &mut incoming, &from)
+            accept(tx, &run, &incoming, &from)
         });
         accepted.await
     }
@@ -94,7 +94,7 @@ fn writer_key(from: &Writer) -> [u8; 16] {
 fn accept(
     tx: &mut WriteTx<'_>,
     run: &Allowed<FoundRun>,
-    incoming: &mut Incoming,
+    incoming: &Incoming,
     from: &Writer,
 ) -> Result<StreamReply, Error> {
     let mut streams = run::streams(tx, run)?;

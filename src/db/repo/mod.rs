@@ -3,8 +3,10 @@
 
 pub mod entity;
 pub mod file;
+pub mod organization;
 pub mod project;
 pub mod run;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
+pub mod team;
 pub mod user;

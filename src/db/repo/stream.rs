@@ -3,7 +3,9 @@
 use super::run::FoundRun;
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
-use crate::db::schema::{RUN_STREAMS, SEALED_PARTS, SEGMENT_FACTS, SHARED_WRITERS, TAIL_CHUNKS};
+use crate::db::schema::{
+    JsonText, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS, SEALED_PARTS, SEGMENT_FACTS, SHARED_WRITERS, TAIL_CHUNKS,
+};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::chunk::Chunk;
@@ -47,6 +49,19 @@ pub fn put_writer(
 ) -> Result<(), PutError> {
     run.must_be(Action::RunLog);
     SHARED_WRITERS.put(tx, &(run.id, run.run.generation, writer), changed)
+}
+
+/// How often the run was rewound, and how far its streams have come; nothing when it is no more. For readers that were
+/// allowed to read the run a moment ago.
+pub fn generation_and_streams(tx: &impl Read, run: RunId) -> Result<Option<(u32, RunStreams)>, DbError> {
+    let Some(found) = RUNS.get(tx, &run)? else { return Ok(None) };
+    Ok(Some((found.generation, RUN_STREAMS.get(tx, &run)?.unwrap_or_default())))
+}
+
+/// What the client said of the summary, and the config.
+pub fn summary_and_config(tx: &impl Read, run: RunId) -> Result<(Option<String>, Option<String>), DbError> {
+    let text = |found: Option<JsonText>| found.map(|text| text.0);
+    Ok((text(RUN_SUMMARIES.get(tx, &run)?), text(RUN_CONFIGS.get(tx, &run)?)))
 }
 
 /// Chunks of the tail, in order, until `bytes` of them are together: with where to go on when there are more.

@@ -101,6 +101,52 @@ impl<R: ChunkReader + Clone + 'static> SegmentReader<R> {
         Ok(text)
     }
 
+    /// The steps of all rows.
+    pub fn steps(&self) -> Result<Vec<i64>, SegmentError> {
+        Ok(self.columns(&[], i64::MIN..=i64::MAX)?.steps)
+    }
+
+    /// The rows at these places, which ascend, each without its newline.
+    pub fn rows_at(&self, places: &[usize]) -> Result<Vec<String>, SegmentError> {
+        let selected = self.select(places);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.source.clone(), self.metadata.clone())
+            .with_batch_size(places.len().clamp(1, BATCH_ROWS))
+            .with_row_selection(selected);
+        let mut rows = Vec::with_capacity(places.len());
+        let mut places = places.iter();
+        for batch in builder.build()? {
+            let batch = batch?;
+            let writers = self.writers(&batch)?;
+            for (index, (step, place)) in step_column(&batch)?.iter().zip(&mut places).enumerate() {
+                let mut text = format!("{{\"_step\":{step}");
+                for writer in &writers {
+                    writer.write(index, *place, &mut text);
+                }
+                text.push('}');
+                rows.push(text);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn select(&self, places: &[usize]) -> RowSelection {
+        let mut selectors: Vec<RowSelector> = Vec::new();
+        let mut next = 0;
+        for place in places {
+            match selectors.last_mut() {
+                Some(last) if !last.skip && *place == next => last.row_count += 1,
+                _ => {
+                    selectors.push(RowSelector::skip(place.saturating_sub(next)));
+                    selectors.push(RowSelector::select(1));
+                }
+            }
+            next = place + 1;
+        }
+        let rows = usize::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+        selectors.push(RowSelector::skip(rows.saturating_sub(next)));
+        RowSelection::from(selectors)
+    }
+
     /// Finds the rows of a range of steps: row groups by their statistics, then rows by their steps.
     fn find(&self, steps: RangeInclusive<i64>) -> Result<Found, SegmentError> {
         let metadata = self.metadata.metadata();

@@ -221,6 +221,10 @@ proptest! {
             }).collect::<Vec<_>>();
             prop_assert_eq!(plain(cells(&live, key)), plain(cells(&sealed, key)), "{}", key);
         }
+        let whole: Vec<&str> = back.lines().collect();
+        let places: Vec<usize> = (0..whole.len()).filter(|place| place % 3 != 1).collect();
+        let picked: Vec<&str> = places.iter().map(|place| whole[*place]).collect();
+        prop_assert_eq!(reader.rows_at(&places).unwrap(), picked);
         let again = write_segment(&[&back]).unwrap();
         prop_assert_eq!(again.meta.rows as usize, rows.len());
     }
