@@ -48,7 +48,7 @@ impl From<Error> for RestError {
 }
 
 impl RestError {
-    fn status_code(&self) -> (StatusCode, &'static str) {
+    pub(in crate::api) fn status_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Body(rejection) => (rejection.status(), "body"),
             Self::Parameters(rejection) => (rejection.status(), "parameters"),
@@ -60,7 +60,7 @@ impl RestError {
     }
 
     /// What the person reads; a defect's own words stay in the log.
-    fn message(&self) -> String {
+    pub(in crate::api) fn message(&self) -> String {
         match self {
             Self::Body(rejection) => rejection.body_text(),
             Self::Parameters(rejection) => rejection.body_text(),
