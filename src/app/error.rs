@@ -3,6 +3,10 @@
 use crate::access::Refusal;
 use crate::db::DbError;
 use crate::db::table::PutError;
+use crate::domain::json::JsonError;
+use crate::history::chunk::ChunkError;
+use crate::history::facts::BadFacts;
+use crate::history::segment::SegmentError;
 use crate::storage::StoreError;
 use crate::storage::upload::UploadError;
 
@@ -83,6 +87,19 @@ impl From<UploadError> for Error {
         }
     }
 }
+
+/// What was checked when it was stored cannot be read: someone should look.
+macro_rules! damaged {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Db(DbError::Damaged(error.to_string()))
+            }
+        }
+    )*};
+}
+
+damaged!(ChunkError, SegmentError, BadFacts, JsonError);
 
 impl From<PutError> for Error {
     fn from(error: PutError) -> Self {

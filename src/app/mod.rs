@@ -2,6 +2,8 @@
 
 /// Checking and writing out everything.
 pub mod check;
+/// Removing what nothing leads to any more.
+mod collect;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
@@ -11,6 +13,8 @@ pub mod file;
 /// Reading what was logged.
 pub mod history;
 mod last_admin;
+/// Runs that fall silent.
+mod liveness;
 /// Organizations.
 pub mod organization;
 /// Pages of lists.
@@ -23,6 +27,10 @@ pub mod project;
 pub mod run;
 /// Listing and counting runs.
 pub mod run_list;
+/// Sealing the newest lines of runs.
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Teams.
@@ -134,6 +142,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What may have to be sealed.
+    tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
     /// Runs that were silent while the server was down have not crashed for it.
@@ -166,6 +176,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,

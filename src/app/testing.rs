@@ -188,7 +188,7 @@ pub fn body(file: &str, offset: u64, lines: &[&str]) -> String {
 pub async fn tail(world: &World, name: &str, stream: crate::domain::stream::Stream) -> Vec<(u64, String)> {
     let run = world.find(name).await;
     let of = (run.id, stream, run.run.generation);
-    let (chunks, _) = world.app.db.read(move |tx| stream::chunks(tx, of, None, usize::MAX)).await.unwrap();
+    let (chunks, _) = world.app.db.read(move |tx| stream::chunks(tx, of, 0, usize::MAX)).await.unwrap();
     let mut lines = std::collections::BTreeMap::new();
     for (_, chunk) in chunks {
         lines.extend((chunk.first_line..).zip(chunk.text().unwrap().lines().map(str::to_owned)));

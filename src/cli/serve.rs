@@ -5,6 +5,7 @@ use super::opening::{api_options, opening};
 use crate::api::{self, Door};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
+use crate::jobs::Jobs;
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
 use crate::telemetry::{self, Format, Metrics};
 use anyhow::Context;
@@ -56,6 +57,7 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
     let is_new = !app.has_people().await?;
+    let jobs = Jobs::start(&app);
     let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
@@ -73,7 +75,9 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let listeners = Listeners { public, tls, admin: Some(admin) };
     let (public_router, admin_router) = (middleware::wrap(public_router), middleware::wrap(admin_router));
     let options = Options::from(&config.server);
-    server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await?;
+    let served = server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await;
+    jobs.stop().await;
+    served?;
     info!("stopped");
     Ok(())
 }

@@ -9,8 +9,9 @@ use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
+use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AlertId, ApiKeyId, EntityId, FileId, IdKind, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
+    AlertId, ApiKeyId, EntityId, FileId, IdKind, JobId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
 };
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
@@ -83,6 +84,9 @@ pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(
 /// What is known about the rows of a segment of history, as `history` encodes it.
 pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
 
+/// What is to be removed, by the time before which it must stay.
+pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -103,6 +107,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &SHARED_WRITERS,
         &SEALED_PARTS,
         &SEGMENT_FACTS,
+        &GARBAGE,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -156,6 +161,11 @@ impl Stored<(RunId, Stream, u32, u64)> for Chunk {
     fn references(&self, (run, ..): &(RunId, Stream, u32, u64), references: &mut References) {
         references.needs(&RUNS, run);
     }
+}
+
+impl Record for Garbage {}
+impl Stored<(Timestamp, JobId)> for Garbage {
+    const HAS_INDEXES: bool = false;
 }
 
 impl Record for SharedWriter {}

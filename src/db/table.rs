@@ -142,10 +142,22 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
 
     /// Deletes the record and its index entries; `false` when there was none.
     pub fn delete(&self, tx: &mut WriteTx<'_>, key: &K) -> Result<bool, DbError> {
+        if !V::HAS_INDEXES {
+            let key = self.space.key(key);
+            let is_there = tx.get(&key)?.is_some();
+            tx.delete(key);
+            return Ok(is_there);
+        }
         let Some(record) = self.get(tx, key)? else { return Ok(false) };
         replace_entries(tx, &Entries::of(Some(&record), key), &Entries::default());
         tx.delete(self.space.key(key));
         Ok(true)
+    }
+
+    /// The keys that start with `prefix`, in order, of at most `limit` records.
+    pub fn keys(&self, tx: &impl Read, prefix: &impl Key, limit: usize) -> Result<Vec<K>, DbError> {
+        let found = tx.scan(&self.space.under(prefix, None), false, limit)?;
+        found.iter().map(|(key, _)| read_key(self.space, key)).collect()
     }
 
     /// Records whose keys start with `prefix`, in key order, after the key `after`.
@@ -251,5 +263,18 @@ impl<K: Key> Index<K> {
     pub fn list(&self, tx: &impl Read, prefix: &impl Key, after: Option<&K>, limit: usize) -> Result<Vec<K>, DbError> {
         let range = self.space.under(prefix, after.map(|key| self.space.key(key)));
         tx.scan(&range, false, limit)?.iter().map(|(key, _)| read_key(self.space, key)).collect()
+    }
+
+    /// The last entries that start with `prefix`, last one first, before the entry `before`.
+    pub fn list_last(
+        &self,
+        tx: &impl Read,
+        prefix: &impl Key,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<K>, DbError> {
+        let (start, end) = self.space.under(prefix, None);
+        let end = before.map_or(end, |key| Bound::Excluded(self.space.key(key)));
+        tx.scan(&(start, end), true, limit)?.iter().map(|(key, _)| read_key(self.space, key)).collect()
     }
 }

@@ -8,6 +8,8 @@ pub mod display_name;
 pub mod entity;
 /// Run files and their paths.
 pub mod file;
+/// What is to be removed later.
+pub mod garbage;
 pub mod id;
 pub mod json;
 /// Names of people, teams and organizations.
@@ -17,6 +19,8 @@ pub mod project;
 pub mod role;
 pub mod run;
 pub mod run_config;
+/// Filters and orders of lists of runs.
+pub mod run_query;
 /// Text that must not be printed.
 pub mod secret;
 /// What is streamed into a run, line by line.

@@ -58,6 +58,9 @@ pub struct StreamState {
     /// When the newest of those came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail_at: Option<Timestamp>,
+    /// Chunks before this place are sealed, and gone or about to go.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tail_from: u64,
     /// What this session's line numbers lack to be the run's: a client that began again at zero.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shift: u64,

@@ -1,6 +1,7 @@
 //! Of rows with equal steps the newest counts: a client that is synchronized again sends its rows again.
 
 use super::columns::{Column, Columns, Presence};
+use crate::domain::json::{JsonError, Wanted, project};
 
 /// The rows that count, given steps that ascend, where rows of equal step are in the order in which they came.
 pub fn newest(steps: &[i64]) -> Vec<usize> {
@@ -10,6 +11,26 @@ pub fn newest(steps: &[i64]) -> Vec<usize> {
 
 pub fn is_strict(steps: &[i64]) -> bool {
     steps.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+/// The rows of the texts that count, in the order of their steps; nothing when all do and are in order already. A row
+/// without a step has the step of the row before it.
+pub fn newest_rows(texts: &[&str]) -> Result<Option<String>, JsonError> {
+    let wanted = Wanted::new(["_step"]);
+    let mut rows: Vec<(i64, &str)> = Vec::new();
+    let mut last = 0;
+    for row in texts.iter().flat_map(|text| text.lines()).filter(|row| !row.is_empty()) {
+        let mut own = None;
+        project(row, &wanted, |_, value| own = value.as_i64())?;
+        last = own.unwrap_or(last);
+        rows.push((last, row));
+    }
+    if rows.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+        return Ok(None);
+    }
+    rows.sort_by_key(|row| row.0);
+    let steps: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    Ok(Some(newest(&steps).into_iter().map(|row| format!("{}\n", rows[row].1)).collect()))
 }
 
 impl Columns {

@@ -3,7 +3,7 @@
 
 use super::cache::Key;
 use super::columns::{Piece, follow_each_other, joined, knows_tail, tail_piece};
-use super::source::{self, Snapshot, segment_error, store_error};
+use super::source::{self, Snapshot};
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
@@ -157,8 +157,8 @@ impl App {
             return Ok(known);
         }
         let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::level_of_detail(part.segment)).await;
-        let (bytes, key) = (bytes.map_err(store_error)?, key.to_owned());
-        let read = move || LodReader::open(bytes).and_then(|reader| reader.buckets(&key)).map_err(segment_error);
+        let (bytes, key) = (bytes?, key.to_owned());
+        let read = move || Ok(LodReader::open(bytes)?.buckets(&key)?);
         let buckets = Arc::new(self.on_pool(read).await?);
         self.history.put(cached, Arc::clone(&buckets), buckets.len() * size_of::<Bucket>());
         Ok(buckets)

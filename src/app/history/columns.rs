@@ -1,7 +1,7 @@
 //! Some keys of a run's history as columns, from sealed parts and tail, decoded once and kept.
 
 use super::cache::{Cache, Key};
-use super::source::{Reader, Snapshot, TailState, chunk_error, json_error, segment_error};
+use super::source::{Reader, Snapshot, TailState};
 use crate::app::{App, Error};
 use crate::domain::chunk::Chunk;
 use crate::domain::id::RunId;
@@ -44,7 +44,7 @@ impl Sealed {
         if let Some(reader) = reader {
             let missing: Vec<usize> = (0..keys.len()).filter(|at| known[*at].is_none()).collect();
             let names: Vec<String> = missing.iter().map(|at| keys[*at].clone()).collect();
-            let mut read = reader.columns(&names, i64::MIN..=i64::MAX).map_err(segment_error)?;
+            let mut read = reader.columns(&names, i64::MIN..=i64::MAX)?;
             let all_steps = Arc::new(std::mem::take(&mut read.steps));
             cache.put(Key::Steps(part.segment), Arc::clone(&all_steps), 8 * all_steps.len());
             known_steps = Some(all_steps);
@@ -110,7 +110,7 @@ pub(super) fn tail_piece(
     }
     let texts = texts(chunks)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut read = gather(&texts, Pick::Keys(keys)).map_err(json_error)?.into_columns();
+    let mut read = gather(&texts, Pick::Keys(keys))?.into_columns();
     let all = Arc::new(std::mem::take(&mut read.steps));
     let mut columns = Vec::with_capacity(keys.len());
     for key in keys {
@@ -126,7 +126,7 @@ pub(super) fn tail_piece(
 }
 
 pub(super) fn texts(chunks: &[(u64, Chunk)]) -> Result<Vec<String>, Error> {
-    chunks.iter().map(|(_, chunk)| chunk.text().map_err(chunk_error)).collect()
+    chunks.iter().map(|(_, chunk)| Ok(chunk.text()?)).collect()
 }
 
 /// Whether the pieces, one after another, have each step once.

@@ -1,7 +1,7 @@
 //! Console lines by their numbers. Lines are rewritten: of what was sent for a number the newest counts.
 
 use super::cache::Key;
-use super::source::{self, chunk_error, store_error};
+use super::source;
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -43,7 +43,7 @@ impl App {
             return Ok(known);
         }
         let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::console(part.segment)).await;
-        let bytes = bytes.map_err(store_error)?;
+        let bytes = bytes?;
         let lines = self.on_pool(move || decode_lines(&bytes).map_err(|e| DbError::Damaged(e.to_string()).into()));
         let lines = Arc::new(lines.await?);
         let size = lines.values().map(|text| 80 + text.len()).sum();
@@ -80,7 +80,7 @@ impl App {
                 if chunk.first_line >= to || chunk.end_line() <= from {
                     continue;
                 }
-                let text = chunk.text().map_err(chunk_error)?;
+                let text = chunk.text()?;
                 let numbered = (chunk.first_line..).zip(text.split_terminator('\n'));
                 lines.extend(
                     numbered.filter(|(line, _)| (from..to).contains(line)).map(|(at, text)| (at, text.to_owned())),

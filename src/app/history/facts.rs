@@ -5,10 +5,8 @@
 use super::cache::{Cache, Key};
 use super::columns::texts;
 use super::rows::without_step;
-use super::source::{json_error, segment_error};
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
-use crate::db::DbError;
 use crate::db::repo::run::FoundRun;
 use crate::db::repo::stream;
 use crate::db::tx::ReadTx;
@@ -141,7 +139,7 @@ impl App {
         let mut sealed = Vec::new();
         for (part, bytes) in task.parts {
             let facts = match bytes {
-                Some(bytes) => Arc::new(RowFacts::decode(&bytes).map_err(|e| DbError::Damaged(e.to_string()))?),
+                Some(bytes) => Arc::new(RowFacts::decode(&bytes)?),
                 None => self.facts_of_rows(&part, stream).await?,
             };
             sealed.push(facts);
@@ -152,7 +150,7 @@ impl App {
             let mut facts = base.map(|base| base.facts.clone()).unwrap_or_default();
             sealed.iter().for_each(|later| facts.append(later));
             for text in texts(&chunks)? {
-                facts.observe(&text).map_err(json_error)?;
+                facts.observe(&text)?;
             }
             let bytes = facts.memory_bytes();
             let known = Arc::new(Known { generation, lines, facts });
@@ -170,12 +168,12 @@ impl App {
         }
         let (reader, last_step) = (self.segment(part).await?, part.end_step());
         let facts = self.on_pool(move || {
-            let mut text = reader.rows(i64::MIN..=last_step).map_err(segment_error)?;
+            let mut text = reader.rows(i64::MIN..=last_step)?;
             if stream == Stream::Events {
                 text = text.lines().map(|row| without_step(row.to_owned()) + "\n").collect();
             }
             let mut facts = RowFacts::default();
-            facts.observe(&text).map_err(json_error)?;
+            facts.observe(&text)?;
             Ok(Arc::new(facts))
         });
         let facts = facts.await?;
@@ -212,8 +210,8 @@ fn task(tx: &ReadTx, run: RunId, stream: Stream, cache: &Cache) -> Result<Task, 
     let parts = stream::parts(tx, run, stream)?;
     let sealed_lines = parts.iter().map(|(_, part)| part.end_line).max().unwrap_or(0);
     let base = known.filter(|known| known.lines >= sealed_lines);
-    let after = base.as_ref().and_then(|base| base.lines.checked_sub(1));
-    let (chunks, has_more) = stream::chunks(tx, (run, stream, generation), after, super::source::TAIL_BYTES_MAX)?;
+    let from = base.as_ref().map_or(0, |base| base.lines).max(streams.of(stream).tail_from);
+    let (chunks, has_more) = stream::chunks(tx, (run, stream, generation), from, super::source::TAIL_BYTES_MAX)?;
     if has_more {
         return Err(super::source::too_much());
     }

@@ -1,7 +1,7 @@
 //! Whole rows of a run's history or events as the JSON text that was logged.
 
 use super::columns::{Sealed, texts};
-use super::source::{self, Snapshot, json_error, segment_error, too_much};
+use super::source::{self, Snapshot, too_much};
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
@@ -80,7 +80,7 @@ impl App {
             }
             let places: Vec<usize> = at.iter().map(|at| picked[*at].2 as usize).collect();
             let reader = self.segment(part).await?;
-            let texts = self.on_pool(move || reader.rows_at(&places).map_err(segment_error)).await?;
+            let texts = self.on_pool(move || Ok(reader.rows_at(&places)?)).await?;
             for (at, text) in at.into_iter().zip(texts) {
                 let text = if stream == Stream::Events { without_step(text) } else { text };
                 bytes += text.len();
@@ -145,7 +145,7 @@ impl TailRows {
                     continue;
                 }
                 last_step = match query.stream {
-                    Stream::History => own_step(row, &wanted).map_err(json_error)?.unwrap_or(last_step),
+                    Stream::History => own_step(row, &wanted)?.unwrap_or(last_step),
                     Stream::Events | Stream::Console => i64::try_from(line).unwrap_or(i64::MAX),
                 };
                 rows.push((last_step, (index, first, first + u32::try_from(row.len()).unwrap_or(u32::MAX))));

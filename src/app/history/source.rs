@@ -8,9 +8,8 @@ use crate::db::tx::ReadTx;
 use crate::domain::chunk::Chunk;
 use crate::domain::id::RunId;
 use crate::domain::stream::{RunStreams, SealedPart, Stream};
-use crate::history::chunk::ChunkError;
-use crate::history::segment::{SegmentError, SegmentReader};
-use crate::storage::{ObjectKey, StoreError};
+use crate::history::segment::SegmentReader;
+use crate::storage::ObjectKey;
 use bytes::Bytes;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -60,7 +59,8 @@ pub(super) fn snapshot(
     let parts = stream::parts(tx, run, stream)?.into_iter().map(|(_, part)| part).collect();
     let mut chunks = Vec::new();
     if state.tail_lines > 0 && !is_known(&state) {
-        let (found, has_more) = stream::chunks(tx, (run, stream, generation), None, TAIL_BYTES_MAX)?;
+        let (found, has_more) =
+            stream::chunks(tx, (run, stream, generation), streams.of(stream).tail_from, TAIL_BYTES_MAX)?;
         if has_more {
             return Err(too_much());
         }
@@ -90,9 +90,9 @@ impl App {
             return Ok(reader);
         }
         let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::segment(part.segment)).await;
-        let bytes = bytes.map_err(store_error)?;
+        let bytes = bytes?;
         let size = bytes.len();
-        let reader = self.on_pool(move || Reader::open(bytes).map_err(segment_error)).await?;
+        let reader = self.on_pool(move || Ok(Reader::open(bytes)?)).await?;
         let reader = Arc::new(reader);
         self.history.put(key, Arc::clone(&reader), size + size / 8);
         Ok(reader)
@@ -106,20 +106,4 @@ impl App {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|_| DbError::Unavailable("the work was given up".into()))?
     }
-}
-
-pub(in crate::app) fn store_error(error: StoreError) -> Error {
-    DbError::Unavailable(error.to_string()).into()
-}
-
-pub(in crate::app) fn segment_error(error: SegmentError) -> Error {
-    DbError::Damaged(error.to_string()).into()
-}
-
-pub(in crate::app) fn chunk_error(error: ChunkError) -> Error {
-    DbError::Damaged(error.to_string()).into()
-}
-
-pub(in crate::app) fn json_error(error: crate::domain::json::JsonError) -> Error {
-    DbError::Damaged(format!("a stored row: {error}")).into()
 }

@@ -4,7 +4,7 @@ use super::state::Signals;
 use crate::app::Error;
 use crate::domain::chunk::Chunk;
 use crate::domain::json::{RowLimits, RowOutcome, StreamBody, StreamFile, append_row};
-use crate::history::chunk::{ChunkBuilder, ChunkError};
+use crate::history::chunk::ChunkBuilder;
 
 // The names of the client's files (wandb 0.17.9 to 0.31.0).
 const HISTORY: &str = "wandb-history.jsonl";
@@ -69,7 +69,7 @@ impl Incoming {
         self.removed_values += u64::from(builder.removed_values);
         self.rejected_lines += u64::from(builder.rejected_lines);
         let lack_steps = builder.rows_without_step > 0;
-        let chunk = builder.finish().map_err(chunk_error)?;
+        let chunk = builder.finish()?;
         Ok(Some(Rows { lack_steps: lack_steps && chunk.min_step.is_none(), chunk }))
     }
 
@@ -106,10 +106,5 @@ fn console(file: &StreamFile, limits: &RowLimits) -> Result<Option<Chunk>, Error
     if lines == 0 {
         return Ok(None);
     }
-    Chunk::of_lines(file.offset.min(LINE_MAX), lines, &text).map(Some).map_err(chunk_error)
-}
-
-/// The body's limit is below a chunk's, so this is for a defect.
-pub(super) fn chunk_error(error: ChunkError) -> Error {
-    crate::db::DbError::Damaged(error.to_string()).into()
+    Chunk::of_lines(file.offset.min(LINE_MAX), lines, &text).map(Some).map_err(Error::from)
 }

@@ -9,7 +9,7 @@ mod tests;
 
 pub use place::begin_session;
 
-use super::{App, Error};
+use super::{App, Error, seal};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::DbError;
 use crate::db::repo::project::ProjectPath;
@@ -20,9 +20,11 @@ use crate::domain::json::{MAX_DEPTH, Value};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::{Run, RunName};
+use crate::domain::stream::{RunStreams, Stream};
 use incoming::Incoming;
 use sha2::{Digest, Sha256};
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// Bodies up to here are read where they arrive: handing them to another thread would cost more.
 const INLINE_BYTES: usize = 32 << 10;
@@ -61,13 +63,21 @@ impl App {
             let read = tokio::task::spawn_blocking(move || Incoming::read(&body, &limits)).await;
             read.map_err(|_| DbError::Unavailable("the request was given up".into()))??
         };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence, settings) = (*caller, self.licence.clone(), Arc::clone(&self.settings));
         let accepted = self.db.write(move |tx| {
             let found = run::find(tx, &caller, &at)?.ok_or_else(|| missing(&at))?;
             let run = caller.may(Action::RunLog, found, &licence)?;
-            accept(tx, &run, &incoming, &from)
+            let (stopped, streams) = accept(tx, &run, &incoming, &from)?;
+            let is_due = incoming.signals.is_complete()
+                || Stream::ALL.iter().any(|stream| seal::is_long(&settings, streams.of(*stream)));
+            Ok::<_, Error>((run.id, stopped, is_due))
         });
-        accepted.await
+        let (run, stopped, is_due) = accepted.await?;
+        self.tails.add(run);
+        if is_due {
+            self.tails.due.notify_one();
+        }
+        Ok(StreamReply { stopped })
     }
 }
 
@@ -91,12 +101,13 @@ fn writer_key(from: &Writer) -> [u8; 16] {
     key
 }
 
+/// Whether somebody asked the run to stop, and how far its streams have come with this request.
 fn accept(
     tx: &mut WriteTx<'_>,
     run: &Allowed<FoundRun>,
     incoming: &Incoming,
     from: &Writer,
-) -> Result<StreamReply, Error> {
+) -> Result<(bool, RunStreams), Error> {
     let mut streams = run::streams(tx, run)?;
     let is_shared = run.run.is_shared || from.async_client_id.is_some();
     let mut placing = place::Placing { tx, run, streams: &mut streams };
@@ -112,7 +123,7 @@ fn accept(
         placing.single(incoming)?;
     }
     if let Some(summary) = &incoming.summary {
-        let own = if is_shared { merged(run::summary(tx, run)?, summary) } else { summary.clone() };
+        let own = if is_shared { merged(run::summary(tx, run)?.as_deref(), summary) } else { summary.clone() };
         run::put_summary(tx, run, own)?;
     }
     let now = tx.now();
@@ -129,14 +140,14 @@ fn accept(
         run::put(tx, run, &changed)?;
     }
     stream::put_streams(tx, run, &streams)?;
-    Ok(StreamReply { stopped: run.run.stop_requested })
+    Ok((run.run.stop_requested, streams))
 }
 
 /// Each writer of a shared run sends its own keys: the others' stay.
-fn merged(known: Option<String>, own: &str) -> String {
+fn merged(known: Option<&str>, own: &str) -> String {
     let parse =
         |text: &str| Value::parse(text.as_bytes(), MAX_DEPTH + 1).ok().filter(|value| value.as_object().is_some());
-    let Some(mut known) = known.as_deref().and_then(parse) else { return own.to_owned() };
+    let Some(mut known) = known.and_then(parse) else { return own.to_owned() };
     let Some(Value::Object(members)) = parse(own) else { return known.to_text() };
     for (key, value) in members {
         known.set(&key, value);

@@ -2,7 +2,7 @@
 //! numbers become the run's by a shift that its session's first line decides. In a shared run each writer has numbers
 //! of its own, and its new lines go behind all others.
 
-use super::incoming::{Incoming, Rows, chunk_error};
+use super::incoming::{Incoming, Rows};
 use crate::access::Allowed;
 use crate::app::Error;
 use crate::db::repo::run::{self, FoundRun};
@@ -74,7 +74,7 @@ impl Placing<'_, '_> {
         }
         if let Some(chunk) = &incoming.console {
             for block in split_console(&mut writer.console, chunk, self.streams.console.lines) {
-                let part = chunk.take_lines(block.own_line, block.own_line + block.count).map_err(chunk_error)?;
+                let part = chunk.take_lines(block.own_line, block.own_line + block.count)?;
                 let Some(part) = part else { continue };
                 self.keep_console(&Chunk { first_line: block.line, ..part })?;
             }
@@ -129,7 +129,7 @@ fn kept(rows: &Rows, known: usize) -> Result<Option<Chunk>, Error> {
     if from >= chunk.end_line() {
         return Ok(None);
     }
-    chunk.take_lines(from, chunk.end_line()).map_err(chunk_error)
+    Ok(chunk.take_lines(from, chunk.end_line())?)
 }
 
 /// Where the lines of a chunk go that one of several writers sent: known lines to their places, new ones behind `end`.

@@ -3,6 +3,8 @@
 
 pub mod entity;
 pub mod file;
+/// What is to be removed later.
+pub mod garbage;
 pub mod organization;
 pub mod project;
 pub mod run;

@@ -1,15 +1,19 @@
 //! What is streamed into a run: how far it has come, its newest lines, and the parts they are sealed into.
 
+use super::garbage;
 use super::run::FoundRun;
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::schema::{
-    JsonText, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS, SEALED_PARTS, SEGMENT_FACTS, SHARED_WRITERS, TAIL_CHUNKS,
+    ALIVE_RUNS, Facts, JsonText, PARTS_BY_SEGMENT, PROJECTS, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS,
+    SEALED_PARTS, SEGMENT_FACTS, SHARED_WRITERS, TAIL_CHUNKS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::chunk::Chunk;
-use crate::domain::id::{RunId, SegmentId};
+use crate::domain::garbage::{Garbage, StoredObject};
+use crate::domain::id::{EntityId, RunId, SegmentId};
+use crate::domain::run::{Run, RunState};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 
 /// Chunks read at a time.
@@ -54,8 +58,18 @@ pub fn put_writer(
 /// How often the run was rewound, and how far its streams have come; nothing when it is no more. For readers that were
 /// allowed to read the run a moment ago.
 pub fn generation_and_streams(tx: &impl Read, run: RunId) -> Result<Option<(u32, RunStreams)>, DbError> {
+    Ok(run_and_streams(tx, run)?.map(|(found, streams)| (found.generation, streams)))
+}
+
+/// For the server's own work.
+pub fn run_and_streams(tx: &impl Read, run: RunId) -> Result<Option<(Run, RunStreams)>, DbError> {
     let Some(found) = RUNS.get(tx, &run)? else { return Ok(None) };
-    Ok(Some((found.generation, RUN_STREAMS.get(tx, &run)?.unwrap_or_default())))
+    Ok(Some((found, RUN_STREAMS.get(tx, &run)?.unwrap_or_default())))
+}
+
+/// The runs that something is expected to write to, after the run `after`.
+pub fn alive(tx: &impl Read, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>, DbError> {
+    ALIVE_RUNS.list(tx, &(), after.as_ref(), limit)
 }
 
 /// What the client said of the summary, and the config.
@@ -64,16 +78,16 @@ pub fn summary_and_config(tx: &impl Read, run: RunId) -> Result<(Option<String>,
     Ok((text(RUN_SUMMARIES.get(tx, &run)?), text(RUN_CONFIGS.get(tx, &run)?)))
 }
 
-/// Chunks of the tail, in order, until `bytes` of them are together: with where to go on when there are more.
+/// Chunks of the tail from a place on, in order, until `bytes` of them are together; and whether there are more.
 pub fn chunks(
     tx: &impl Read,
     (run, stream, generation): (RunId, Stream, u32),
-    after: Option<Place>,
+    from: Place,
     bytes: usize,
 ) -> Result<(Vec<(Place, Chunk)>, bool), DbError> {
     let mut found: Vec<(Place, Chunk)> = Vec::new();
     let mut total = 0;
-    let mut after = after;
+    let mut after = from.checked_sub(1);
     loop {
         let key = after.map(|place| (run, stream, generation, place));
         let page = TAIL_CHUNKS.list(tx, &(run, stream, generation), key.as_ref(), PAGE)?;
@@ -89,10 +103,90 @@ pub fn chunks(
     }
 }
 
+/// Whether a client is expected to go on writing to the run.
+pub fn is_open(tx: &impl Read, run: RunId) -> Result<bool, DbError> {
+    let found = RUNS.get(tx, &run)?;
+    Ok(found.is_some_and(|run| run.state.is_alive() || run.state == RunState::Pending))
+}
+
+/// Whose store a run's new objects go to.
+pub fn owner(tx: &impl Read, run: RunId) -> Result<Option<EntityId>, DbError> {
+    let Some(run) = RUNS.get(tx, &run)? else { return Ok(None) };
+    Ok(PROJECTS.get(tx, &run.project)?.map(|project| project.entity))
+}
+
+/// The runs with lines that are not sealed, after the run `after`, and where the next page starts.
+pub fn unsealed(tx: &impl Read, after: Option<RunId>, limit: usize) -> Result<(Vec<RunId>, Option<RunId>), DbError> {
+    let page = RUN_STREAMS.list(tx, &(), after.as_ref(), limit)?;
+    let next = page.last().filter(|_| page.len() == limit).map(|(run, _)| *run);
+    let has_tail = |streams: &RunStreams| Stream::ALL.iter().any(|stream| streams.of(*stream).tail_lines > 0);
+    Ok((page.into_iter().filter(|(_, streams)| has_tail(streams)).map(|(run, _)| run).collect(), next))
+}
+
 /// The sealed parts of a stream, in order.
 pub fn parts(tx: &impl Read, run: RunId, stream: Stream) -> Result<Vec<(u32, SealedPart)>, DbError> {
     let listed = SEALED_PARTS.list(tx, &(run, stream), None, PARTS_MAX)?;
     Ok(listed.into_iter().map(|((.., place), part)| (place, part)).collect())
+}
+
+/// Adds a part behind those that the stream has. For the server's own work on a run, and for copies of a run's parts.
+pub fn add_part(tx: &mut WriteTx<'_>, run: RunId, stream: Stream, part: &SealedPart) -> Result<(), PutError> {
+    let last = SEALED_PARTS.last(tx, &(run, stream))?;
+    let place = last.map_or(0, |((.., place), _)| place + 1);
+    SEALED_PARTS.put(tx, &(run, stream, place), part)
+}
+
+/// Changes what a run uses of a part.
+pub fn put_part(
+    tx: &mut WriteTx<'_>,
+    run: &Allowed<FoundRun>,
+    stream: Stream,
+    place: u32,
+    part: &SealedPart,
+) -> Result<(), PutError> {
+    run.must_be(Action::RunLog);
+    SEALED_PARTS.put(tx, &(run.id, stream, place), part)
+}
+
+/// Takes a part from a run; its objects go when no other run uses them.
+pub fn release_part(
+    tx: &mut WriteTx<'_>,
+    run: RunId,
+    stream: Stream,
+    (place, part): (u32, &SealedPart),
+) -> Result<(), PutError> {
+    SEALED_PARTS.delete(tx, &(run, stream, place))?;
+    if PARTS_BY_SEGMENT.list(tx, &part.segment, None, 1)?.is_empty() {
+        SEGMENT_FACTS.delete(tx, &part.segment)?;
+        for object in StoredObject::of_part(stream, part.segment) {
+            garbage::discard(tx, part.owner, object)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes everything that was streamed into a run that is being removed for good.
+pub fn purge(tx: &mut WriteTx<'_>, run: RunId) -> Result<(), PutError> {
+    for stream in Stream::ALL {
+        for (place, part) in parts(tx, run, stream)? {
+            release_part(tx, run, stream, (place, &part))?;
+        }
+    }
+    RUN_STREAMS.delete(tx, &run)?;
+    garbage::discard_lines(tx, Garbage::Lines { run })
+}
+
+/// Counts lines as sealed: for the server's own work on a run, which no client asked for.
+pub fn put_sealed(
+    tx: &mut WriteTx<'_>,
+    run: RunId,
+    streams: &RunStreams,
+    facts: Option<(SegmentId, Vec<u8>)>,
+) -> Result<(), PutError> {
+    if let Some((segment, facts)) = facts {
+        SEGMENT_FACTS.put(tx, &segment, &Facts(facts))?;
+    }
+    RUN_STREAMS.put(tx, &run, streams)
 }
 
 /// What is known about the rows of a segment; nothing when that was too much to keep.

@@ -1,0 +1,95 @@
+//! What is to be removed later: objects that nothing leads to any more, and lines that are too many for one transaction.
+//! A row is written in the transaction that makes the thing superfluous, or before an object is made that may come to
+//! nothing; the collector works them off.
+
+use crate::db::DbError;
+use crate::db::schema::{GARBAGE, SHARED_WRITERS, TAIL_CHUNKS};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::clock::Timestamp;
+use crate::domain::garbage::{Garbage, StoredObject};
+use crate::domain::id::{EntityId, JobId};
+
+/// Readers that have found an object may still be about to open it.
+const READERS_SECS: i64 = 600;
+/// Longer than making an object takes; the collector then takes it for forgotten.
+const MAKING_SECS: i64 = 3600;
+/// A removal that failed, or was cut off, is tried again after this time.
+const RETRY_SECS: i64 = 300;
+
+/// Names a row.
+pub type Ticket = (Timestamp, JobId);
+
+/// Has an object removed that nothing leads to after this transaction.
+pub fn discard(tx: &mut WriteTx<'_>, owner: EntityId, object: StoredObject) -> Result<(), PutError> {
+    put(tx, READERS_SECS, Garbage::Object { owner, object }).map(|_| ())
+}
+
+/// Has lines of the database removed.
+pub fn discard_lines(tx: &mut WriteTx<'_>, lines: Garbage) -> Result<(), PutError> {
+    put(tx, 0, lines).map(|_| ())
+}
+
+/// Announces an object that is about to be made, so that it is removed if nothing comes to lead to it.
+pub fn announce(tx: &mut WriteTx<'_>, owner: EntityId, object: StoredObject) -> Result<Ticket, PutError> {
+    put(tx, MAKING_SECS, Garbage::Object { owner, object })
+}
+
+/// Keeps an announced object. `false`: it took so long that the object is being removed.
+pub fn keep(tx: &mut WriteTx<'_>, ticket: &Ticket) -> Result<bool, DbError> {
+    GARBAGE.delete(tx, ticket)
+}
+
+/// Takes over removals whose time has come. They stay until [`done`], and come up again if that is not said.
+pub fn claim(tx: &mut WriteTx<'_>, limit: usize) -> Result<Vec<(Ticket, Garbage)>, PutError> {
+    let mut claimed = Vec::new();
+    for (ticket, garbage) in GARBAGE.list(tx, &(), None, limit)? {
+        if ticket.0 > tx.now() {
+            break;
+        }
+        GARBAGE.delete(tx, &ticket)?;
+        claimed.push((put(tx, RETRY_SECS, garbage)?, garbage));
+    }
+    Ok(claimed)
+}
+
+pub fn done(tx: &mut WriteTx<'_>, ticket: &Ticket) -> Result<(), DbError> {
+    GARBAGE.delete(tx, ticket).map(|_| ())
+}
+
+/// Deletes at most `limit` rows; `true` when none are left.
+pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Result<bool, DbError> {
+    match *garbage {
+        Garbage::Object { .. } => Ok(true),
+        Garbage::Chunks { run, stream, generation, before } => {
+            let mut keys = TAIL_CHUNKS.keys(tx, &(run, stream, generation), limit)?;
+            keys.retain(|(.., place)| *place < before);
+            for key in &keys {
+                TAIL_CHUNKS.delete(tx, key)?;
+            }
+            Ok(keys.len() < limit)
+        }
+        Garbage::Lines { run } => {
+            let chunks = TAIL_CHUNKS.keys(tx, &run, limit)?;
+            for key in &chunks {
+                TAIL_CHUNKS.delete(tx, key)?;
+            }
+            let writers = SHARED_WRITERS.keys(tx, &run, limit)?;
+            for key in &writers {
+                SHARED_WRITERS.delete(tx, key)?;
+            }
+            Ok(chunks.len() < limit && writers.len() < limit)
+        }
+    }
+}
+
+/// Whether anything waits to be removed, now or later.
+pub fn is_empty(tx: &impl Read) -> Result<bool, DbError> {
+    Ok(GARBAGE.keys(tx, &(), 1)?.is_empty())
+}
+
+fn put(tx: &mut WriteTx<'_>, after_secs: i64, garbage: Garbage) -> Result<Ticket, PutError> {
+    let ticket = (tx.now().plus_secs(after_secs), tx.new_id::<JobId>()?);
+    GARBAGE.put(tx, &ticket, &garbage)?;
+    Ok(ticket)
+}

@@ -1,0 +1,38 @@
+//! What is to be removed outside of the transaction that made it superfluous: objects in a store, and lines in the
+//! database that are too many to delete at once.
+
+use super::id::{EntityId, ObjectId, RunId, SegmentId};
+use super::stream::Stream;
+use serde::{Deserialize, Serialize};
+
+/// One thing to be removed. Removing it twice does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Garbage {
+    /// In the store of the owner.
+    Object { owner: EntityId, object: StoredObject },
+    /// Chunks of one generation of a stream that come before a place.
+    Chunks { run: RunId, stream: Stream, generation: u32, before: u64 },
+    /// Every line, and every writer, of a run that is no more.
+    Lines { run: RunId },
+}
+
+/// An object by what it is, not by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StoredObject {
+    /// The bytes of one upload of a run file.
+    RunFile(ObjectId),
+    Segment(SegmentId),
+    Detail(SegmentId),
+    Console(SegmentId),
+}
+
+impl StoredObject {
+    /// All objects that a sealed part of the stream may have.
+    pub fn of_part(stream: Stream, segment: SegmentId) -> Vec<StoredObject> {
+        match stream {
+            Stream::History => vec![StoredObject::Segment(segment), StoredObject::Detail(segment)],
+            Stream::Events => vec![StoredObject::Segment(segment)],
+            Stream::Console => vec![StoredObject::Console(segment)],
+        }
+    }
+}
