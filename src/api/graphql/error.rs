@@ -10,12 +10,18 @@ const STATUS: &str = "status";
 /// The error of a resolver, with the status that the whole answer is to have.
 pub(super) fn failed(error: app::Error) -> Error {
     let (status, code) = status_of(&error);
-    // The Python code of older clients tries 422 and 409 again for days (wandb 0.17.9 to 0.22.3).
-    let status = match status {
-        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT => StatusCode::BAD_REQUEST,
+    with_status(message_of(&error), status_told(status), code)
+}
+
+/// The Python code of older clients tries these again for days (wandb 0.17.9 to 0.22.3).
+pub(super) fn status_told(status: StatusCode) -> StatusCode {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY
+        | StatusCode::CONFLICT
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
         other => other,
-    };
-    with_status(message_of(&error), status, code)
+    }
 }
 
 /// The request itself asks for something that cannot be.

@@ -1,6 +1,7 @@
 //! The envelope: how a GraphQL request comes in over HTTP, and how its answer goes out.
 
-use super::error::status_of_answer;
+use super::document;
+use super::error::{status_of_answer, status_told};
 use super::request::Request;
 use crate::access::Caller;
 use crate::api::http::Peer;
@@ -16,8 +17,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::io::Write;
 
-/// Longer texts are not written by any client, and reading them costs more than their fields.
-const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+/// What is told of one error, and how many of them: a short document can be wrong in many places.
+const MESSAGE_BYTES_MAX: usize = 1000;
+const ERRORS_MAX: usize = 20;
 /// A body above this size is read and written away from the threads that serve connections.
 const INLINE_BYTES: usize = 64 * 1024;
 
@@ -46,16 +48,19 @@ pub async fn post(
     };
     let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {
         Ok(body) => body,
-        Err(error) => return refuse(error.status(), &error.to_string()),
+        Err(error) => return refuse(status_told(error.status()), &error.to_string()),
     };
-    let parse = move || serde_json::from_slice::<Envelope>(&body).map_err(|why| why.to_string());
-    let envelope = match on_pool_if(body_is_large(&headers), parse).await {
-        Ok(envelope) => envelope,
-        Err(why) => return refuse(StatusCode::BAD_REQUEST, &format!("the request is not what GraphQL takes: {why}")),
+    let is_long = body.len() > INLINE_BYTES;
+    let parse = move || {
+        let envelope: Envelope = serde_json::from_slice(&body)
+            .map_err(|why| format!("the request is not what GraphQL takes: {}", shortened(&why.to_string())))?;
+        let document = document::read(&envelope.query)?;
+        Ok((envelope, document))
     };
-    if envelope.query.len() > DOCUMENT_BYTES_MAX {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the GraphQL document is longer than 256 KiB");
-    }
+    let (envelope, document) = match on_pool_if(is_long, parse).await {
+        Ok(read) => read,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
+    };
     let request = Request {
         base_url: base_url(&shared, peer.is_some_and(|Extension(peer)| peer.is_tls), &headers),
         is_shared: headers.get("x-wandb-use-async-filestream").is_some_and(|value| value == "true"),
@@ -63,17 +68,21 @@ pub async fn post(
         caller,
     };
     let mut operation = async_graphql::Request::new(envelope.query).data(request);
+    operation.set_parsed_query(document);
     operation.variables = envelope.variables.unwrap_or_default();
     operation.operation_name = envelope.operation_name.filter(|name| !name.is_empty());
-    let answer = shared.schema.execute(operation).await;
+    let mut answer = shared.schema.execute(operation).await;
     let status = status_of_answer(&answer.errors);
+    answer.errors.truncate(ERRORS_MAX);
+    for error in &mut answer.errors {
+        error.message.truncate(shortened(&error.message).len());
+    }
     let written = on_pool_if(true, move || Ok(write_answer(&answer.data, &answer.errors))).await;
     respond(status, written.unwrap_or_default())
 }
 
-fn body_is_large(headers: &HeaderMap) -> bool {
-    let length = headers.get(::http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    length.is_none_or(|length: usize| length > INLINE_BYTES)
+fn shortened(message: &str) -> &str {
+    &message[..message.floor_char_boundary(MESSAGE_BYTES_MAX)]
 }
 
 async fn on_pool_if<T: Send + 'static>(

@@ -2,6 +2,7 @@
 //! a project and "bucket" for a run, live here and nowhere else. Resolvers call `app` and add no rule of their own.
 
 mod cursor;
+mod document;
 mod error;
 mod http;
 mod id;
