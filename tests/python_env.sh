@@ -15,7 +15,7 @@ prepare_only=false
 prepare() {
     local version=$1 home=target/python/$1
     # setuptools below 81: the oldest client still imports pkg_resources.
-    local packages=("wandb==$version" pytest graphql-core 'setuptools<81')
+    local packages=("wandb==$version" pytest pytest-xdist graphql-core 'setuptools<81')
     [[ -e $home/complete && $(<"$home/complete") == "${packages[*]}" ]] && return
     [[ -e $home/complete ]] || rm -rf "$home"
     "$python" -m venv "$home"
@@ -37,7 +37,8 @@ for version in "${versions[@]}"; do
     printf '\n-- wandb %s\n' "$version"
     prepare "$version"
     $prepare_only && continue
-    "target/python/$version/bin/python" -m pytest -q -rs tests/sdk "$@" || failed+=("$version")
+    # Most of the time is waiting, so several files run at once, each group with a server of its own.
+    "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile tests/sdk "$@" || failed+=("$version")
 done
 if ((${#failed[@]} > 0)); then
     printf '\nfailed with wandb %s\n' "${failed[*]}"

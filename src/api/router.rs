@@ -4,21 +4,18 @@ use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
-use super::{rest, storage};
+use super::{admin, rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::{delete, post, put};
+use axum::extract::FromRequestParts;
+use axum::routing::{post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// No request of the REST interface comes near this.
-const REST_BODY_BYTES: usize = 256 * 1024;
 
 /// How a request reached the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,11 +51,13 @@ pub(super) struct Shared {
 /// All routes for one door.
 pub fn router(app: App, door: Door, options: Options) -> Router {
     let intake = Intake::new(options.budget.clone(), options.body_idle);
-    Router::new()
+    let admin = match door {
+        Door::Admin => admin::router(),
+        Door::Public => Router::new(),
+    };
+    rest::routes::router()
+        .merge(admin)
         .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
-        .route("/api/v1/users", post(rest::user::create).get(rest::user::list))
-        .route("/api/v1/users/{username}", delete(rest::user::delete))
-        .layer(DefaultBodyLimit::max(REST_BODY_BYTES))
         .route("/graphql", post(graphql::post))
         .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
         .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })

@@ -1,16 +1,24 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Checking and writing out everything.
+pub mod check;
 /// Removing what nothing leads to any more.
 mod collect;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
+mod existing;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
 /// Reading what was logged.
 pub mod history;
+mod last_admin;
 /// Runs that fall silent.
 mod liveness;
+/// Organizations.
+pub mod organization;
+/// Pages of lists.
+pub mod page;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -25,6 +33,8 @@ pub mod seal;
 mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Teams.
+pub mod team;
 #[cfg(test)]
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
@@ -116,6 +126,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot make the first organization: {0}")]
+    FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
     Store { directory: PathBuf, reason: StoreError },
 }
@@ -158,7 +170,7 @@ impl App {
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
-        Ok(Self {
+        let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             licence: Licence::none(),
@@ -169,7 +181,9 @@ impl App {
             settings,
             clock,
             started_at,
-        })
+        };
+        app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        Ok(app)
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -56,6 +56,7 @@ impl World {
             password: None,
             api_key: None,
             system_admin: false,
+            organization: super::organization::JoinOrganization::First,
         };
         let key = app.create_user(&Caller::OPERATOR, person).await.unwrap().api_key.unwrap();
         let ada = app.caller_of_key(key.expose()).await.unwrap();

@@ -1,14 +1,14 @@
 //! People: creating, listing and deleting them, and who a key belongs to.
 
-use super::{App, Error};
+use super::organization::{self, JoinOrganization};
+use super::page::{PAGE, Page};
+use super::{App, Error, last_admin};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
 use crate::domain::user::{User, check_email};
 use crate::secrets::{ApiKey, Secret, hash_password};
-
-const PAGE: usize = 100;
 
 /// A person to be, as an administrator writes them down.
 pub struct CreateUser {
@@ -19,6 +19,7 @@ pub struct CreateUser {
     /// A key the person has already; without it one is made.
     pub api_key: Option<Secret>,
     pub system_admin: bool,
+    pub organization: JoinOrganization,
 }
 
 /// The new person; the key is there when it was made here, and shown only now.
@@ -51,29 +52,27 @@ impl App {
         let caller = *caller;
         let created = self.db.write(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
-            Ok::<_, Error>(user::create(tx, &instance, new.clone())?)
+            let (id, user) = user::create(tx, &instance, new.clone())?;
+            organization::join(tx, &caller, id, &input.organization, &licence)?;
+            Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
         tracing::info!(user.id = %id, user.system_admin, "created a person");
         Ok(CreatedUser { user, api_key: is_made.then_some(key) })
     }
 
-    /// A page of people in the order of their creation, after the person `after`, and where the next one starts.
-    pub async fn list_users(
-        &self,
-        caller: &Caller,
-        after: Option<UserId>,
-    ) -> Result<(Vec<User>, Option<UserId>), Error> {
+    /// People in the order of their creation, after the person `after`.
+    pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
         let (caller, licence) = (*caller, self.licence.clone());
         let found = self.db.read(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
         });
-        let found = found.await?;
-        let next = found.last().filter(|_| found.len() == PAGE).map(|(id, _)| *id);
-        Ok((found.into_iter().map(|(_, user)| user).collect(), next))
+        Ok(Page::of(found.await?))
     }
 
+    /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while
+    /// something lies in their own entity, which nobody could reach any more.
     pub async fn delete_user(&self, caller: &Caller, username: &str) -> Result<(), Error> {
         let missing = || Error::NotFound(format!("person `{username}` does not exist"));
         let name = EntityName::parse(username).map_err(|_| missing())?;
@@ -83,8 +82,9 @@ impl App {
             let Some(found) = user::find(tx, &name)? else { return Ok(None) };
             let found = caller.may(instance.action(), found, &licence)?;
             let id = found.0;
-            if found.1.system_admin && !user::has_other_system_admin(tx, id)? {
-                let why = format!("`{name}` is the last system admin; make somebody else one first");
+            last_admin::check_person(tx, id, &found.1)?;
+            if user::has_projects(tx, &found.1)? {
+                let why = format!("`{name}` still has projects of their own; move or delete these first");
                 return Err(Error::Conflict(why));
             }
             user::delete(tx, &found)?;
@@ -93,6 +93,11 @@ impl App {
         let id = deleted.await?.ok_or_else(missing)?;
         tracing::info!(user.id = %id, "deleted a person");
         Ok(())
+    }
+
+    /// Whether anybody could log in.
+    pub async fn has_people(&self) -> Result<bool, Error> {
+        self.db.read(|tx| user::is_anybody_there(tx).map_err(Error::from)).await
     }
 
     /// Who a request with this key comes from.

@@ -1,8 +1,13 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod check;
 mod check_config;
+mod db;
+mod door;
 mod opening;
+mod output;
 mod serve;
+mod user;
 
 use crate::config::{self, Config};
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +26,14 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve(serve::Serve),
+    /// Make, list and delete people.
+    #[command(subcommand)]
+    User(user::User),
+    /// Read everything in the data directory and say what is wrong.
+    Check(check::Check),
+    /// The metadata database as a whole.
+    #[command(subcommand)]
+    Db(db::Database),
     /// Look for every mistake in the settings that `serve` would meet.
     CheckConfig(check_config::CheckConfig),
 }
@@ -47,6 +60,9 @@ impl SettingsArguments {
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::User(command) => user::run(command),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),
     };
     match outcome {

@@ -16,7 +16,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         queued_writes: usize::try_from(config.database.queue_requests)?,
         open_reads: usize::try_from(config.database.read_transactions)?,
         read_secs: config.database.read_transaction_secs,
-        master_key: config.secrets.read_master_key()?.map(|key| key.expose().to_owned().into()),
+        master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
         clock: Clock::system(),
     })

@@ -10,7 +10,8 @@ use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware}
 use crate::telemetry::{self, Format, Metrics};
 use anyhow::Context;
 use clap::Args;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -28,6 +29,8 @@ pub struct Serve {
 }
 
 pub fn run(arguments: Serve) -> anyhow::Result<()> {
+    let settings_file = arguments.settings.config.clone();
+    let chose_directory = arguments.settings.data_dir.is_some();
     let config = arguments.settings.load(arguments.listen)?;
     config.check()?;
     let format = match config.log.format {
@@ -36,10 +39,11 @@ pub fn run(arguments: Serve) -> anyhow::Result<()> {
     };
     telemetry::init_log(format, &config.log.filter)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(&config, arguments.ready_file))
+    let same_settings = same_settings(settings_file.as_deref(), chose_directory, &config.data.dir);
+    runtime.block_on(serve(&config, &same_settings, arguments.ready_file))
 }
 
-async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>) -> anyhow::Result<()> {
     let directory = &config.data.dir;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot create `{}`", directory.display()))?;
     let _lock = DataLock::acquire(directory)?;
@@ -53,6 +57,7 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
     let jobs = Jobs::start(&app);
+    let is_new = !app.has_people().await?;
     let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
@@ -64,6 +69,9 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
         server::write_ready_file(&path, &url)?;
     }
     info!(url, data.dir = %directory.display(), "weighhouse is ready");
+    if is_new {
+        say_what_comes_next(&url, same_settings);
+    }
     let listeners = Listeners { public, tls, admin: Some(admin) };
     let (public_router, admin_router) = (middleware::wrap(public_router), middleware::wrap(admin_router));
     let options = Options::from(&config.server);
@@ -74,7 +82,33 @@ async fn serve(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Bodies in memory share one budget, whichever door they come through.
+/// For whoever started a new instance and wonders how to get in.
+fn say_what_comes_next(url: &str, same_settings: &str) {
+    let text = format!(
+        "\nThere are no people yet. Make the first one, in another terminal:\n\n    \
+         weighhouse user create {same_settings} --username NAME --email ADDRESS --system-admin\n\n\
+         It prints an API key, once. With it the wandb client logs to this server:\n\n    \
+         export WANDB_BASE_URL={url}\n    export WANDB_API_KEY=KEY\n\n"
+    );
+    let mut out = std::io::stdout().lock();
+    // Nobody has to watch the terminal of a server.
+    let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The arguments by which another command, started anywhere, finds the directory of this server.
+fn same_settings(file: Option<&Path>, chose_directory: bool, directory: &Path) -> String {
+    let file = file.map(|file| format!("--config {}", quoted(file)));
+    let directory = (file.is_none() || chose_directory).then(|| format!("--data-dir {}", quoted(directory)));
+    [file, directory].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The whole path, as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = std::path::absolute(path).unwrap_or(path.to_owned()).display().to_string();
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// Done when the process is asked to stop.
 fn stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;

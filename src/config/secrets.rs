@@ -1,6 +1,7 @@
 //! `[secrets]`: the key from which all other keys are derived.
 
-use super::{ConfigError, Problems, Secret, empty_is_none};
+use super::{ConfigError, Problems, empty_is_none};
+use crate::domain::secret::Secret;
 use serde::Deserialize;
 use std::fs;
 use std::path::PathBuf;

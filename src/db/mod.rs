@@ -1,6 +1,8 @@
 //! Metadata: typed tables over an ordered key-value engine.
 //! Queries are short synchronous closures; all waiting writes share one durable commit.
 
+/// Tables whatever they hold.
+pub mod any_table;
 pub mod engine;
 /// Keys as bytes that sort like their values.
 pub mod key;
@@ -14,6 +16,8 @@ pub mod schema;
 pub mod table;
 /// Transactions: what a closure reads and writes through.
 pub mod tx;
+/// Checking and writing out everything.
+pub mod verify;
 mod writer;
 
 use crate::domain::clock::Clock;
@@ -106,15 +110,40 @@ impl Db {
         R: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
+        self.read_within(self.read_age, query).await
+    }
+
+    async fn read_within<R, E>(
+        &self,
+        read_age: Duration,
+        query: impl FnOnce(&ReadTx) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
         let closed = || DbError::Unavailable("the server is shutting down".into());
         let permit = self.reads.clone().acquire_owned().await.map_err(|_| closed())?;
-        let (engine, read_age) = (self.engine.clone(), self.read_age);
+        let engine = self.engine.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let reader = engine.read().map_err(DbError::from)?;
             query(&ReadTx::new(reader, read_age))
         });
         work.await.map_err(|_| DbError::Unavailable("a read was given up".into()))?
+    }
+
+    /// Like [`Db::read`], for as long as it takes: for an operator's check of everything. While it runs, the file
+    /// cannot reuse space.
+    pub async fn read_at_length<R, E>(
+        &self,
+        query: impl FnOnce(&ReadTx) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.read_within(Duration::MAX, query).await
     }
 
     /// Runs `change` on the writer thread and returns when its commit is on disk.

@@ -1,8 +1,10 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+use super::any_table::References;
 use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
+use super::verify::Catalogue;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
@@ -12,6 +14,7 @@ use crate::domain::id::{
     AlertId, ApiKeyId, EntityId, FileId, IdKind, JobId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
 };
 use crate::domain::project::Project;
+use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::user::{KeyRecord, User};
@@ -23,6 +26,9 @@ pub const ID_BLOCKS: Space = Space { number: 1, name: "id_blocks" };
 pub const USERS: Table<UserId, User> = Table::new(2, "users");
 /// By the e-mail in lower case.
 pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email");
+
+/// Those who administer the instance.
+pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
 /// By the name in lower case.
@@ -36,9 +42,11 @@ pub const ORGANIZATIONS: Table<OrganizationId, Organization> = Table::new(9, "or
 pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMember> =
     Table::new(10, "organization_members");
 pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
+pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(61, "organization_admins");
 pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
+pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
@@ -79,6 +87,51 @@ pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts
 /// What is to be removed, by the time before which it must stay.
 pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
 
+/// All of the above: what a check of the whole database goes through.
+pub static CATALOGUE: Catalogue = Catalogue {
+    tables: &[
+        &USERS,
+        &ENTITIES,
+        &API_KEYS,
+        &ORGANIZATIONS,
+        &ORGANIZATION_MEMBERS,
+        &TEAM_MEMBERS,
+        &PROJECTS,
+        &RUNS,
+        &RUN_CONFIGS,
+        &RUN_SUMMARIES,
+        &RUN_STREAMS,
+        &RUN_FILES,
+        &ALERTS,
+        &TAIL_CHUNKS,
+        &SHARED_WRITERS,
+        &SEALED_PARTS,
+        &SEGMENT_FACTS,
+        &GARBAGE,
+    ],
+    indexes: &[
+        USER_BY_EMAIL.space,
+        SYSTEM_ADMINS.space,
+        ENTITY_BY_NAME.space,
+        API_KEY_BY_HASH.space,
+        API_KEYS_BY_USER.space,
+        ORGANIZATIONS_BY_USER.space,
+        ORGANIZATION_ADMINS.space,
+        TEAMS_BY_ORGANIZATION.space,
+        TEAMS_BY_USER.space,
+        TEAM_ADMINS.space,
+        PROJECT_BY_NAME.space,
+        RUN_BY_NAME.space,
+        RUNS_BY_CREATION.space,
+        ALIVE_RUNS.space,
+        DELETED_RUNS.space,
+        RUN_FILE_BY_PATH.space,
+        RUN_FILE_BY_OBJECT.space,
+        PARTS_BY_SEGMENT.space,
+    ],
+    others: &[ID_BLOCKS],
+};
+
 /// A JSON text as the client wrote it, bare NaN included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonText(pub String);
@@ -86,6 +139,10 @@ pub struct JsonText(pub String);
 impl Record for JsonText {}
 impl Stored<RunId> for JsonText {
     const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+    }
 }
 
 /// Bytes whose form is someone else's.
@@ -100,6 +157,10 @@ impl Stored<SegmentId> for Facts {
 impl Record for Chunk {}
 impl Stored<(RunId, Stream, u32, u64)> for Chunk {
     const HAS_INDEXES: bool = false;
+
+    fn references(&self, (run, ..): &(RunId, Stream, u32, u64), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
 }
 
 impl Record for Garbage {}
@@ -110,6 +171,10 @@ impl Stored<(Timestamp, JobId)> for Garbage {
 impl Record for SharedWriter {}
 impl Stored<(RunId, u32, [u8; 16])> for SharedWriter {
     const HAS_INDEXES: bool = false;
+
+    fn references(&self, (run, ..): &(RunId, u32, [u8; 16]), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
 }
 
 impl Record for SealedPart {}
@@ -117,12 +182,26 @@ impl Stored<(RunId, Stream, u32)> for SealedPart {
     fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
         entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
     }
+
+    fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
+        references.needs(&RUNS, run);
+        references.needs(&ENTITIES, &self.owner);
+    }
 }
 
 impl Record for User {}
 impl Stored<UserId> for User {
+    const SECRETS: &'static [&'static str] = &["password_hash"];
+
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
         entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
+        if self.system_admin {
+            entries.index(&SYSTEM_ADMINS, key);
+        }
+    }
+
+    fn references(&self, _: &UserId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
     }
 }
 
@@ -134,23 +213,50 @@ impl Stored<EntityId> for Entity {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
         }
     }
+
+    fn references(&self, _: &EntityId, references: &mut References) {
+        match self.kind {
+            EntityKind::Person(person) => references.needs(&USERS, &person),
+            EntityKind::Team(organization) | EntityKind::Organization(organization) => {
+                references.needs(&ORGANIZATIONS, &organization);
+            }
+        }
+    }
 }
 
 impl Record for KeyRecord {}
 impl Stored<ApiKeyId> for KeyRecord {
+    const SECRETS: &'static [&'static str] = &["hash", "begins_with"];
+
     fn indexes(&self, key: &ApiKeyId, entries: &mut Entries) {
         entries.unique(&API_KEY_BY_HASH, &self.hash, key);
         entries.index(&API_KEYS_BY_USER, &(self.user, *key));
     }
+
+    fn references(&self, _: &ApiKeyId, references: &mut References) {
+        references.needs(&USERS, &self.user);
+    }
 }
 
 impl Record for Organization {}
-impl Stored<OrganizationId> for Organization {}
+impl Stored<OrganizationId> for Organization {
+    fn references(&self, _: &OrganizationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
 
 impl Record for OrganizationMember {}
 impl Stored<(OrganizationId, UserId)> for OrganizationMember {
     fn indexes(&self, (organization, user): &(OrganizationId, UserId), entries: &mut Entries) {
         entries.index(&ORGANIZATIONS_BY_USER, &(*user, *organization));
+        if self.role == OrganizationRole::Admin {
+            entries.index(&ORGANIZATION_ADMINS, &(*organization, *user));
+        }
+    }
+
+    fn references(&self, (organization, user): &(OrganizationId, UserId), references: &mut References) {
+        references.needs(&ORGANIZATIONS, organization);
+        references.needs(&USERS, user);
     }
 }
 
@@ -158,6 +264,14 @@ impl Record for TeamMember {}
 impl Stored<(EntityId, UserId)> for TeamMember {
     fn indexes(&self, (team, user): &(EntityId, UserId), entries: &mut Entries) {
         entries.index(&TEAMS_BY_USER, &(*user, *team));
+        if self.role == TeamRole::Admin {
+            entries.index(&TEAM_ADMINS, &(*team, *user));
+        }
+    }
+
+    fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
+        references.needs(&ENTITIES, team);
+        references.needs(&USERS, user);
     }
 }
 
@@ -165,6 +279,11 @@ impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
         entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+    }
+
+    // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
+    fn references(&self, _: &ProjectId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
     }
 }
 
@@ -180,11 +299,19 @@ impl Stored<RunId> for Run {
             entries.index(&ALIVE_RUNS, key);
         }
     }
+
+    fn references(&self, _: &RunId, references: &mut References) {
+        references.needs(&PROJECTS, &self.project);
+    }
 }
 
 impl Record for RunStreams {}
 impl Stored<RunId> for RunStreams {
     const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+    }
 }
 
 impl Record for RunFile {}
@@ -195,12 +322,40 @@ impl Stored<FileId> for RunFile {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
         }
     }
+
+    fn references(&self, _: &FileId, references: &mut References) {
+        references.needs(&RUNS, &self.run);
+    }
 }
 
 impl Record for Alert {}
-impl Stored<(RunId, AlertId)> for Alert {}
+impl Stored<(RunId, AlertId)> for Alert {
+    fn references(&self, (run, _): &(RunId, AlertId), references: &mut References) {
+        references.needs(&RUNS, run);
+    }
+}
 
 /// The counter row of one kind of id.
 pub(super) fn id_block_key(kind: IdKind) -> Vec<u8> {
     (ID_BLOCKS.number, kind as u16).to_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_catalogue_lists_every_table_and_index_and_no_number_twice() {
+        let source = include_str!("schema.rs");
+        let count =
+            |kind: &str| source.lines().filter(|line| line.starts_with("pub const") && line.contains(kind)).count();
+
+        assert_eq!(CATALOGUE.tables.len(), count(": Table<"));
+        assert_eq!(CATALOGUE.indexes.len(), count(": Unique<") + count(": Index<"));
+        let tables = CATALOGUE.tables.iter().map(|table| table.space());
+        let spaces: Vec<Space> = tables.chain(CATALOGUE.indexes.iter().copied()).chain([ID_BLOCKS]).collect();
+        assert_eq!(spaces.iter().map(|space| space.number).collect::<BTreeSet<_>>().len(), spaces.len());
+        assert_eq!(spaces.iter().map(|space| space.name).collect::<BTreeSet<_>>().len(), spaces.len());
+    }
 }

@@ -1,6 +1,7 @@
 //! Typed tables. `Table::put` keeps every index of a record, so that none is ever written by hand.
 
 use super::DbError;
+use super::any_table::References;
 use super::engine::{KeyRange, Pair};
 use super::key::Key;
 use super::record::Record;
@@ -17,12 +18,12 @@ pub struct Space {
 }
 
 impl Space {
-    fn key(self, key: &impl Key) -> Vec<u8> {
+    pub(super) fn key(self, key: &impl Key) -> Vec<u8> {
         (self.number, RawKey(key)).to_bytes()
     }
 
     /// Everything under a prefix of a key.
-    fn under(self, prefix: &impl Key, after: Option<Vec<u8>>) -> KeyRange {
+    pub(super) fn under(self, prefix: &impl Key, after: Option<Vec<u8>>) -> KeyRange {
         let start = self.key(prefix);
         let end = successor(&start).map_or(Bound::Unbounded, Bound::Excluded);
         (after.map_or(Bound::Included(start), Bound::Excluded), end)
@@ -52,11 +53,17 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 
 /// A record that lives in a [`Table`], and the index entries that go with it.
 pub trait Stored<K>: Record {
+    /// Fields that must not be shown when the database is written out.
+    const SECRETS: &'static [&'static str] = &[];
+
     /// Records that are in no index say `false`: they are written without reading what was there before.
     const HAS_INDEXES: bool = true;
 
     /// Adds the entries of this record. The default is none.
     fn indexes(&self, _key: &K, _entries: &mut Entries) {}
+
+    /// Names the records that this one cannot do without. The default is none.
+    fn references(&self, _key: &K, _references: &mut References) {}
 }
 
 /// The index entries of one record.
@@ -75,7 +82,13 @@ impl Entries {
         self.unique.insert((index.space.key(key), target.to_bytes()));
     }
 
-    fn of<K: Key, V: Stored<K>>(record: Option<&V>, key: &K) -> Self {
+    /// Key and value of each.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let plain = self.plain.iter().map(|key| (key.as_slice(), [].as_slice()));
+        plain.chain(self.unique.iter().map(|(key, target)| (key.as_slice(), target.as_slice())))
+    }
+
+    pub(super) fn of<K: Key, V: Stored<K>>(record: Option<&V>, key: &K) -> Self {
         let mut entries = Self::default();
         if let Some(record) = record {
             record.indexes(key, &mut entries);
@@ -174,7 +187,7 @@ impl<K: Key, V: Stored<K>> Table<K, V> {
         V::read(bytes).map_err(|error| DbError::Damaged(format!("{}: {error}", self.space.name)))
     }
 
-    fn decode_pair(&self, (key, value): &Pair) -> Result<(K, V), DbError> {
+    pub(super) fn decode_pair(&self, (key, value): &Pair) -> Result<(K, V), DbError> {
         Ok((read_key(self.space, key)?, self.decode(value)?))
     }
 }
@@ -194,7 +207,7 @@ fn replace_entries(tx: &mut WriteTx<'_>, before: &Entries, after: &Entries) {
     }
 }
 
-fn read_key<K: Key>(space: Space, bytes: &[u8]) -> Result<K, DbError> {
+pub(super) fn read_key<K: Key>(space: Space, bytes: &[u8]) -> Result<K, DbError> {
     let mut rest = bytes.get(2..).unwrap_or_default();
     let key = K::read(&mut rest).filter(|_| rest.is_empty());
     key.ok_or_else(|| DbError::Damaged(format!("a key of `{}`", space.name)))

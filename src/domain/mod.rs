@@ -19,6 +19,8 @@ pub mod project;
 pub mod role;
 pub mod run;
 pub mod run_config;
+/// Text that must not be printed.
+pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
 /// People and their API keys.

@@ -11,6 +11,22 @@ pub enum TeamRole {
     Admin,
 }
 
+impl TeamRole {
+    const ALL: [Self; 3] = [Self::ViewOnly, Self::Member, Self::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ViewOnly => "view_only",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
 /// A role in the organization that owns teams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +35,22 @@ pub enum OrganizationRole {
     Member,
     /// Takes part in every team as view-only at most.
     Viewer,
+}
+
+impl OrganizationRole {
+    const ALL: [Self; 3] = [Self::Admin, Self::Member, Self::Viewer];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
 }
 
 /// Who sees a project, from widest to narrowest.
@@ -32,4 +64,16 @@ pub enum Visibility {
     Team,
     /// Invited members and team admins.
     Restricted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_read_back_from_its_own_word() {
+        assert!(TeamRole::ALL.into_iter().all(|role| TeamRole::parse(role.as_str()) == Some(role)));
+        assert!(OrganizationRole::ALL.into_iter().all(|role| OrganizationRole::parse(role.as_str()) == Some(role)));
+        assert_eq!((TeamRole::parse("Admin"), OrganizationRole::parse("view_only")), (None, None));
+    }
 }

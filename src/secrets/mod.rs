@@ -5,32 +5,12 @@ mod api_key;
 mod master;
 mod password;
 
+pub use crate::domain::secret::Secret;
 pub use api_key::{ApiKey, BadApiKey, KeyHasher};
 pub use master::{DerivedKey, MasterKey, MasterKeyError, Purpose};
 pub use password::{BadPassword, check_password, hash_password, verify_password};
 
 use std::fmt;
-
-/// Text that must not reach a log, an error or an answer by accident. It has no `Serialize` on purpose.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself. Who calls this answers for where it goes.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
 
 /// Gives the named types `Debug` and `Display` that print `***`.
 macro_rules! prints_nothing {
@@ -44,8 +24,6 @@ macro_rules! prints_nothing {
     )*};
 }
 use prints_nothing;
-
-prints_nothing!(Secret);
 
 /// Bytes from the operating system's random source.
 pub fn random_bytes<const N: usize>() -> [u8; N] {

@@ -1,6 +1,7 @@
 //! Where bytes live: object stores, object keys, signed URLs, streaming.
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
+mod digest;
 pub mod download;
 pub mod layout;
 pub mod range;
@@ -12,6 +13,7 @@ pub mod upload;
 #[cfg(test)]
 mod broken_store;
 
+pub use digest::digest;
 pub use layout::ObjectKey;
 pub use router::Stores;
 pub use store::{Store, StoreError};

@@ -31,10 +31,10 @@ def pytest_report_header():
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        for needed in item.iter_markers("since"):
-            version, what = needed.args
-            if parsed(CLIENT_VERSION) < parsed(version):
-                item.add_marker(pytest.mark.skip(reason=f"wandb {CLIENT_VERSION} lacks {what}"))
+        too_old = [mark.args for mark in item.iter_markers("since") if parsed(CLIENT_VERSION) < parsed(mark.args[0])]
+        too_new = [mark.args for mark in item.iter_markers("before") if parsed(CLIENT_VERSION) >= parsed(mark.args[0])]
+        for _, what in too_old + too_new:
+            item.add_marker(pytest.mark.skip(reason=f"wandb {CLIENT_VERSION} lacks {what}"))
 
 
 @pytest.fixture(scope="session")

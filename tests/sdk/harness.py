@@ -110,11 +110,21 @@ class Server:
 
 def client_environment(home, url, api_key):
     """The variables of a client that knows one server and one key, and finds no settings of whoever runs the tests."""
+    (home / "config").mkdir(exist_ok=True)  # the oldest client does not make it
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     own = {"HOME": home, "WANDB_DIR": home, "WANDB_CACHE_DIR": home / "cache", "WANDB_CONFIG_DIR": home / "config"}
     own |= {"WANDB_DATA_DIR": home / "data", "WANDB_BASE_URL": url, "WANDB_API_KEY": api_key}
     own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     return {**inherited, **QUIET_CLIENT, **{name: str(value) for name, value in own.items()}}
+
+
+def wait_until(look, seconds=40):
+    """What `look` answers as soon as it is something; for what the client does in its own time, such as a heartbeat."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"nothing was seen within {seconds} s"
+        time.sleep(0.1)
+    return seen
 
 
 class Process:

@@ -1,6 +1,8 @@
 """Every GraphQL operation that the installed client can send, taken from its sources and its Go program.
 
-    target/python/0.31.0/bin/python tests/sdk/operations.py     what the committed schema does not answer, by name
+    target/python/0.31.0/bin/python tests/sdk/operations.py       what the committed schema does not answer, by name
+    … tests/sdk/operations.py -v                                  and why not
+    … tests/sdk/operations.py --strike                            strikes what it does answer out of not_served_yet.txt
 
 Python: each expression that is a GraphQL text is evaluated with the names of its module, so that texts made of parts come
 out whole. Where a part is known at run time only, the parts that are known are kept. Go: the texts lie in the program as
@@ -20,6 +22,7 @@ import graphql
 import wandb
 
 PACKAGE = Path(wandb.__file__).parent
+NOT_SERVED_YET = Path(__file__).with_name("not_served_yet.txt")
 SCHEMA = Path(__file__).resolve().parents[2] / "schema.graphql"
 HEAD = r"(?:query|mutation|subscription)\b\s*\w*\s*[({]"
 START = r"\s*(?:#[^\n]*\n\s*)*(?:{})"
@@ -199,7 +202,24 @@ def problems_by_name():
     return problems
 
 
-if __name__ == "__main__":
+def strike():
+    """Takes the installed version out of the lines of operations that are answered, and lines without versions away."""
+    kept = []
+    for line in NOT_SERVED_YET.read_text(encoding="utf-8").splitlines():
+        name, *versions = line.split()
+        left = [version for version in versions if version != wandb.__version__ or problems_by_name().get(name)]
+        if line.startswith("#") or left:
+            kept.append(line if line.startswith("#") else " ".join([name, *left]))
+    NOT_SERVED_YET.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+def main():
+    if "--strike" in sys.argv:
+        return strike()
     for name, problems in sorted(problems_by_name().items()):
         if problems:
             print(name, *(sorted(set(problems)) if "-v" in sys.argv else []), sep="\n    ")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,13 +4,10 @@ A line of that file is an operation's name and the client versions in which the 
 ever shrinks: an operation that is answered has to be struck out.
 """
 
-from pathlib import Path
-
 import operations
 import pytest
 from harness import CLIENT_VERSION
-
-NOT_SERVED_YET = Path(__file__).with_name("not_served_yet.txt")
+from operations import NOT_SERVED_YET
 
 
 def listed():

@@ -1,8 +1,7 @@
 """Files of a run: saved by each policy, with odd names, downloaded byte for byte, uploaded and deleted by the Api."""
 
-import time
-
 import pytest
+from harness import wait_until
 
 CONTENTS = {
     "plain.txt": b"text\n",
@@ -131,10 +130,7 @@ def test_a_saved_file_is_there_while_the_run_goes_on(client, find_run, tmp_path)
     )
     script.wait_for_line("saved")
 
-    deadline = time.monotonic() + 30
-    while not (found := [file for file in find_run("files/open1").files(["early.txt"]) if file.size]):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    found = wait_until(lambda: [file for file in find_run("files/open1").files(["early.txt"]) if file.size])
     early = content(found[0], tmp_path)
     script.say()
     script.wait()

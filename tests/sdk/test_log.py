@@ -12,7 +12,7 @@ LOGGED = """
     run.log({"histogram": wandb.Histogram(np_histogram=([1, 2, 3], [0, 1, 2, 3])), "mixed": "text"})
     run.log({"loss": 0.25}, step=10)
     run.log({"count": 4}, step=10)
-    run.log({"loss": 0.125, "count": 5})
+    run.log({"loss": 0.125, "count": 5}, step=11, commit=True)
     run.log({"tiny": 5e-324, "huge": 1.7976931348623157e308, "sum": 0.1 + 0.2, "with/slash": 1, "with.dot": 2, "with space": 3})
     run.finish()
 """
@@ -21,11 +21,10 @@ SUMMARIZED = """
     run = wandb.init(project="log", id="summary1")
     for way in ("min", "max", "mean", "last", "none"):
         run.define_metric(f"m_{way}", summary=way)
-    run.define_metric("best", summary="best", goal="maximize")
     run.define_metric("epoch", hidden=True)
     run.define_metric("per_epoch/*", step_metric="epoch")
     for epoch, value in enumerate([2.0, 1.0, 4.0, 3.0]):
-        run.log({"plain": value, "best": value, "epoch": epoch, "per_epoch/x": value}
+        run.log({"plain": value, "epoch": epoch, "per_epoch/x": value}
                 | {f"m_{way}": value for way in ("min", "max", "mean", "last", "none")})
     run.log({"nested": {"a": 1}})
     run.log({"nested": {"b": 2}})
@@ -142,8 +141,24 @@ def test_the_summary_follows_define_metric(find_run):
     summary = find_run("log/summary1").summary
 
     assert (summary["m_min"]["min"], summary["m_max"]["max"], summary["m_mean"]["mean"]) == (1.0, 4.0, 2.5)
-    assert summary["best"]["best"] == 4.0
     assert "m_none" not in summary
+
+
+@pytest.mark.before("0.23.0", "goals of define_metric")
+def test_the_summary_has_the_best_value_by_the_goal(run_script, find_run):
+    run_script(
+        """
+        run = wandb.init(project="log", id="best1")
+        run.define_metric("loss", summary="best", goal="minimize")
+        run.define_metric("accuracy", summary="best", goal="maximize")
+        for value in [2.0, 1.0, 4.0, 3.0]:
+            run.log({"loss": value, "accuracy": value})
+        run.finish()
+        """
+    )
+
+    summary = find_run("log/best1").summary
+    assert (summary["loss"]["best"], summary["accuracy"]["best"]) == (1.0, 4.0)
 
 
 def test_the_summary_keeps_what_was_set_by_hand(find_run):

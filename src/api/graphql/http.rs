@@ -42,7 +42,7 @@ pub async fn post(
         Ok(Asking(caller)) => caller,
         // Older clients ask `viewer` without a key to see whether anybody is there.
         Err(_) if !headers.contains_key(AUTHORIZATION) => Caller::ANONYMOUS,
-        Err(error) => return error.into_response(),
+        Err(error) => return refuse(error.status_code().0, &error.message()),
     };
     let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {
         Ok(body) => body,

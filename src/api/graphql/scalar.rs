@@ -31,7 +31,21 @@ impl StrictJson {
     }
 
     /// Text that is strict JSON already.
-    pub fn from_text(text: String) -> Self {
+    pub fn from_text(text: impl Into<Bytes>) -> Self {
+        Self(text.into())
+    }
+
+    /// A list of texts that are strict JSON already.
+    pub fn list(items: &[String]) -> Self {
+        let mut text = String::with_capacity(items.iter().map(|item| item.len() + 1).sum::<usize>() + 2);
+        text.push('[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(item);
+        }
+        text.push(']');
         Self(text.into())
     }
 }

@@ -3,10 +3,11 @@
 use crate::api::status::{add_advice, message_of, status_of};
 use crate::app::Error;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Why a request was not carried out.
 #[derive(Debug)]
@@ -14,6 +15,30 @@ pub enum RestError {
     App(Error),
     /// The body is not what the route takes.
     Body(JsonRejection),
+    /// What stands after the `?` is not what the route takes.
+    Parameters(QueryRejection),
+    Path(PathRejection),
+    /// There is no such route.
+    Route,
+    /// The route takes other methods.
+    Method,
+}
+
+/// What every refusal looks like.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// A word for programs, such as `not_found`.
+    code: &'static str,
+    /// A sentence for people: what is wrong and what to do about it.
+    message: String,
+    /// The field of the request that is to blame, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
 }
 
 impl From<Error> for RestError {
@@ -22,25 +47,34 @@ impl From<Error> for RestError {
     }
 }
 
-impl From<JsonRejection> for RestError {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::Body(rejection)
-    }
-}
-
 impl RestError {
-    fn status_code(&self) -> (StatusCode, &'static str) {
+    pub(in crate::api) fn status_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Body(rejection) => (rejection.status(), "body"),
+            Self::Parameters(rejection) => (rejection.status(), "parameters"),
+            Self::Path(rejection) => (rejection.status(), "path"),
+            Self::Route => (StatusCode::NOT_FOUND, "no_route"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method"),
             Self::App(error) => status_of(error),
         }
     }
 
     /// What the person reads; a defect's own words stay in the log.
-    fn message(&self) -> String {
+    pub(in crate::api) fn message(&self) -> String {
         match self {
             Self::Body(rejection) => rejection.body_text(),
+            Self::Parameters(rejection) => rejection.body_text(),
+            Self::Path(rejection) => rejection.body_text(),
+            Self::Route => "there is no such route; `/api/v1/openapi.json` lists those there are".to_owned(),
+            Self::Method => "this route does not take this method".to_owned(),
             Self::App(error) => message_of(error),
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::App(Error::Invalid { field, .. }) => Some(field),
+            _ => None,
         }
     }
 }
@@ -48,11 +82,8 @@ impl RestError {
 impl IntoResponse for RestError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_code();
-        let mut error = json!({ "code": code, "message": self.message() });
-        if let Self::App(Error::Invalid { field, .. }) = &self {
-            error["field"] = json!(field);
-        }
-        let mut response = (status, Json(json!({ "error": error }))).into_response();
+        let error = ErrorDetail { code, message: self.message(), field: self.field() };
+        let mut response = (status, Json(ErrorBody { error })).into_response();
         add_advice(&mut response);
         response
     }

@@ -1,4 +1,10 @@
 //! `/api/v1`: JSON for administrators and scripts. Errors are `{"error": {"code", "message", "field"?}}`.
 
 pub mod error;
-pub mod user;
+mod extract;
+mod member;
+mod openapi;
+mod organization;
+pub mod routes;
+mod team;
+mod user;

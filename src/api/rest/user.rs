@@ -1,30 +1,44 @@
 //! `/api/v1/users`.
 
 use super::error::RestError;
+use super::extract::{After, Body, Named, Parameters, number};
+use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
+use crate::app::organization::JoinOrganization;
 use crate::app::user::CreateUser;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::secrets::Secret;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
+/// A person to be.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     username: String,
     email: String,
     name: Option<String>,
     password: Option<String>,
+    /// A key the person has already; without it one is made.
     api_key: Option<String>,
     #[serde(default)]
     system_admin: bool,
+    /// The organization the person joins as member. Absent: the oldest one; null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    organization: Option<Option<String>>,
 }
 
-#[derive(Serialize)]
+/// Tells null from a field that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Serialize, ToSchema)]
 pub struct UserView {
     username: String,
     email: String,
@@ -49,26 +63,22 @@ impl From<User> for UserView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct UserPage {
     users: Vec<UserView>,
     /// Pass it as `after` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
+    next: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub struct Page {
-    after: Option<u64>,
-}
-
-/// `POST /users` -> 201.
+/// Make a person. The answer shows their API key if it was made here, and only now.
+#[utoipa::path(post, path = "/api/v1/users", tag = "people", request_body = NewUser,
+    responses((status = 201, description = "The new person", body = UserView), Refusals))]
 pub async fn create(
     State(shared): State<Shared>,
     Asking(caller): Asking,
-    body: Result<Json<NewUser>, JsonRejection>,
+    Body(new): Body<NewUser>,
 ) -> Result<(StatusCode, Json<UserView>), RestError> {
-    let Json(new) = body?;
     let input = CreateUser {
         username: new.username,
         email: new.email,
@@ -76,28 +86,38 @@ pub async fn create(
         password: new.password.map(Secret::new),
         api_key: new.api_key.map(Secret::new),
         system_admin: new.system_admin,
+        organization: match new.organization {
+            None => JoinOrganization::First,
+            Some(None) => JoinOrganization::None,
+            Some(Some(name)) => JoinOrganization::Named(name),
+        },
     };
     let created = shared.app.create_user(&caller, input).await?;
     let api_key = created.api_key.map(|key| key.expose().to_owned());
     Ok((StatusCode::CREATED, Json(UserView { api_key, ..created.user.into() })))
 }
 
-/// `GET /users?after=`.
+/// All people, in the order in which they were made.
+#[utoipa::path(get, path = "/api/v1/users", tag = "people", params(After),
+    responses((status = 200, description = "A page of people", body = UserPage), Refusals))]
 pub async fn list(
     State(shared): State<Shared>,
     Asking(caller): Asking,
-    Query(page): Query<Page>,
+    Parameters(page): Parameters<After>,
 ) -> Result<Json<UserPage>, RestError> {
-    let (people, next) = shared.app.list_users(&caller, page.after.map(UserId)).await?;
-    let users = people.into_iter().map(UserView::from).collect();
-    Ok(Json(UserPage { users, next: next.map(|id| id.0) }))
+    let after = number(page.after.as_deref())?.map(UserId);
+    let people = shared.app.list_users(&caller, after).await?;
+    let users = people.items.into_iter().map(UserView::from).collect();
+    Ok(Json(UserPage { users, next: people.next.map(|id| id.to_string()) }))
 }
 
-/// `DELETE /users/{username}` -> 204.
+/// Delete a person with their keys. What they made in teams stays.
+#[utoipa::path(delete, path = "/api/v1/users/{username}", tag = "people", params(("username" = String, Path)),
+    responses((status = 204, description = "The person is gone"), Refusals))]
 pub async fn delete(
     State(shared): State<Shared>,
     Asking(caller): Asking,
-    Path(username): Path<String>,
+    Named(username): Named<String>,
 ) -> Result<StatusCode, RestError> {
     shared.app.delete_user(&caller, &username).await?;
     Ok(StatusCode::NO_CONTENT)

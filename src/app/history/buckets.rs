@@ -7,6 +7,7 @@ use super::source::{self, Snapshot};
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
+use crate::domain::json::Value;
 use crate::domain::stream::{SealedPart, Stream};
 use crate::history::lod::{LodReader, ROWS_PER_BUCKET};
 use crate::history::sample::{Bucket, Buckets};
@@ -34,6 +35,33 @@ pub struct MetricBuckets {
     /// Every bucket is one point, and all points are there.
     pub is_exact: bool,
     pub buckets: Vec<Bucket>,
+}
+
+impl MetricBuckets {
+    /// `{"isExact", "buckets": [{"firstStep", "lastStep", "count", "nans", "min", "max", "first", "last", "mean"}]}` as
+    /// strict JSON.
+    pub fn to_json(&self) -> String {
+        let mut text = format!("{{\"isExact\":{},\"buckets\":[", self.is_exact);
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let (first, last, count, nans) = (bucket.first_step, bucket.last_step, bucket.count, bucket.nans);
+            let head = format!("{comma}{{\"firstStep\":{first},\"lastStep\":{last},\"count\":{count},\"nans\":{nans}");
+            text.push_str(&head);
+            let numbers = [
+                ("min", bucket.min),
+                ("max", bucket.max),
+                ("first", bucket.first),
+                ("last", bucket.last),
+                ("mean", bucket.mean()),
+            ];
+            for (name, number) in numbers {
+                text.push_str(&format!(",\"{name}\":{}", Value::Float(number).to_strict_text()));
+            }
+            text.push('}');
+        }
+        text.push_str("]}");
+        text
+    }
 }
 
 /// What one stretch of a run's steps is drawn from.

@@ -58,6 +58,11 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
     })
 }
 
+/// The name of an entity that something else has led to.
+pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbError> {
+    Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
+}
+
 /// Whether the caller is somebody in the entity or its organization: enough to know that it exists.
 pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, DbError> {
     let grants = grants_in(tx, caller, found)?;

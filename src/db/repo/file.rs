@@ -3,11 +3,11 @@
 use super::run::{self, FoundRun};
 use crate::access::{Action, Allowed, Caller, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES};
+use crate::db::schema::{PROJECTS, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES, RUNS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::file::{FileContents, FilePath, RunFile};
-use crate::domain::id::{FileId, ObjectId, RunId};
+use crate::domain::id::{EntityId, FileId, ObjectId, RunId};
 
 /// The id under which the path's bytes are to be uploaded; a new file is not listed before they have come.
 pub fn find_or_create(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, path: &FilePath) -> Result<FileId, PutError> {
@@ -93,4 +93,17 @@ pub fn by_object(
 /// Which run a file is in, for requests that name files alone.
 pub fn owner(tx: &impl Read, id: FileId) -> Result<Option<RunId>, DbError> {
     Ok(RUN_FILES.get(tx, &id)?.map(|file| file.run))
+}
+
+/// All files, also those whose bytes have not come, by id, after the file `after`: for a check of everything.
+pub fn stored(tx: &impl Read, after: Option<FileId>, limit: usize) -> Result<Vec<(FileId, RunFile)>, DbError> {
+    RUN_FILES.list(tx, &(), after.as_ref(), limit)
+}
+
+/// A file and the entity in whose store its bytes are, for a check of everything.
+pub fn with_owner(tx: &impl Read, id: FileId) -> Result<Option<(EntityId, RunFile)>, DbError> {
+    let Some(file) = RUN_FILES.get(tx, &id)? else { return Ok(None) };
+    let Some(run) = RUNS.get(tx, &file.run)? else { return Ok(None) };
+    let project = PROJECTS.get(tx, &run.project)?;
+    Ok(project.map(|project| (project.entity, file)))
 }

@@ -5,8 +5,10 @@ pub mod entity;
 pub mod file;
 /// What is to be removed later.
 pub mod garbage;
+pub mod organization;
 pub mod project;
 pub mod run;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
+pub mod team;
 pub mod user;

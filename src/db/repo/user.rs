@@ -3,7 +3,10 @@
 use super::entity;
 use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, USER_BY_EMAIL, USERS};
+use crate::db::schema::{
+    API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER,
+    PROJECT_BY_NAME, SYSTEM_ADMINS, TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind};
@@ -11,6 +14,7 @@ use crate::domain::id::{ApiKeyId, EntityId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::user::{KeyRecord, User};
 
+const PAGE: usize = 100;
 /// More keys of one person than this are not shown at once.
 const KEYS_SHOWN: usize = 1000;
 
@@ -77,17 +81,26 @@ pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserI
     Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
 
-/// Deletes the person and all their keys; the name is free again and inherits nothing.
+/// Deletes the person, their places in organizations and teams, and all their keys; the name is free again and
+/// inherits nothing. That nothing lies in their own entity is the use case's to see.
 pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<(), DbError> {
     person.must_be(Action::UserManage);
     let (id, user) = &**person;
     loop {
-        let keys = API_KEYS_BY_USER.list(tx, id, None, 100)?;
-        if keys.is_empty() {
+        let keys = API_KEYS_BY_USER.list(tx, id, None, PAGE)?;
+        let teams = TEAMS_BY_USER.list(tx, id, None, PAGE)?;
+        let organizations = ORGANIZATIONS_BY_USER.list(tx, id, None, PAGE)?;
+        if keys.is_empty() && teams.is_empty() && organizations.is_empty() {
             break;
         }
         for (_, key) in keys {
             API_KEYS.delete(tx, &key)?;
+        }
+        for (_, team) in teams {
+            TEAM_MEMBERS.delete(tx, &(team, *id))?;
+        }
+        for (_, organization) in organizations {
+            ORGANIZATION_MEMBERS.delete(tx, &(organization, *id))?;
         }
     }
     ENTITIES.delete(tx, &user.entity)?;
@@ -97,15 +110,27 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
 
 /// Whether anybody besides `id` administers the instance.
 pub fn has_other_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
-    let mut after = None;
-    loop {
-        let page = USERS.list(tx, &(), after.as_ref(), 100)?;
-        if page.iter().any(|(other, user)| *other != id && user.system_admin) {
-            return Ok(true);
-        }
-        let Some((last, _)) = page.last() else { return Ok(false) };
-        after = Some(*last);
-    }
+    let admins = SYSTEM_ADMINS.list(tx, &(), None, 2)?;
+    Ok(admins.iter().any(|admin| *admin != id))
+}
+
+/// Whether there is anybody at all.
+pub fn is_anybody_there(tx: &impl Read) -> Result<bool, DbError> {
+    Ok(!USERS.list(tx, &(), None, 1)?.is_empty())
+}
+
+/// The id of the person of that name, for code that checks what is to be done with them.
+pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<UserId>, DbError> {
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
+    Ok(match found.entity.kind {
+        EntityKind::Person(id) => Some(id),
+        EntityKind::Team(_) | EntityKind::Organization(_) => None,
+    })
+}
+
+/// Whether anything lies in the person's own entity.
+pub fn has_projects(tx: &impl Read, user: &User) -> Result<bool, DbError> {
+    Ok(!PROJECT_BY_NAME.list(tx, &user.entity, None, 1)?.is_empty())
 }
 
 pub fn get(tx: &impl Read, id: UserId) -> Result<Option<User>, DbError> {
@@ -118,11 +143,7 @@ pub fn id_of(tx: &impl Read, text: &str) -> Result<Option<UserId>, DbError> {
         return USER_BY_EMAIL.find(tx, &text.to_lowercase());
     }
     let Ok(name) = EntityName::parse(text) else { return Ok(None) };
-    let found = entity::named(tx, &name)?;
-    Ok(found.and_then(|found| match found.entity.kind {
-        EntityKind::Person(id) => Some(id),
-        EntityKind::Team(_) | EntityKind::Organization(_) => None,
-    }))
+    id_named(tx, &name)
 }
 
 /// A person's keys in the order of their making.

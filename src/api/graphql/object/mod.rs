@@ -2,6 +2,7 @@
 
 pub(super) mod entity;
 pub(super) mod file;
+pub(super) mod history;
 pub(super) mod project;
 pub(super) mod run;
 pub(super) mod server;

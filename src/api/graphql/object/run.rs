@@ -5,6 +5,7 @@ use crate::api::graphql::cursor::{self, PageInfo, page_size};
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
 use crate::api::graphql::object::file::{File, FileConnection, FileEdge, is_like};
+use crate::api::graphql::object::history::RunHistory;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
@@ -15,21 +16,18 @@ use crate::domain::json::{MAX_DEPTH, Value};
 use crate::domain::run::RunState;
 use crate::domain::run_config;
 use crate::domain::stream::RunStreams;
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, MergedObject, Object, SimpleObject};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
-#[derive(Clone)]
-pub(in crate::api::graphql) struct Run {
-    pub found: Arc<Allowed<FoundRun>>,
-    project: Project,
-    /// Read once, however many fields ask.
-    streams: Arc<OnceCell<RunStreams>>,
-}
+/// A run in two files: what it is, and what was logged to it.
+#[derive(MergedObject)]
+pub(in crate::api::graphql) struct Run(RunIdentity, RunHistory);
 
 impl Run {
     pub fn of(found: Allowed<FoundRun>, project: Project) -> Self {
-        Self { found: Arc::new(found), project, streams: Arc::default() }
+        let seen = SeenRun { found: Arc::new(found), project, streams: Arc::default() };
+        Self(RunIdentity(seen.clone()), RunHistory(seen))
     }
 
     /// A run whose project goes with it.
@@ -37,8 +35,21 @@ impl Run {
         let project = Project::of(found.project(|found| found.at.clone()));
         Self::of(found, project)
     }
+}
 
-    async fn streams(&self, ctx: &Context<'_>) -> async_graphql::Result<&RunStreams> {
+/// What both halves know of the run.
+#[derive(Clone)]
+pub(super) struct SeenRun {
+    pub found: Arc<Allowed<FoundRun>>,
+    project: Project,
+    /// Read once, however many fields ask.
+    streams: Arc<OnceCell<RunStreams>>,
+}
+
+pub(in crate::api::graphql) struct RunIdentity(SeenRun);
+
+impl SeenRun {
+    pub async fn streams(&self, ctx: &Context<'_>) -> async_graphql::Result<&RunStreams> {
         let request = Request::of(ctx);
         self.streams.get_or_try_init(|| request.app.run_streams(&self.found)).await.map_err(failed)
     }
@@ -51,115 +62,115 @@ impl Run {
 }
 
 #[Object]
-impl Run {
+impl RunIdentity {
     async fn id(&self) -> ID {
-        id::run(&self.found)
+        id::run(&self.0.found)
     }
 
     async fn internal_id(&self) -> ID {
-        ID(self.found.id.to_string())
+        ID(self.0.found.id.to_string())
     }
 
     /// An integer, as the client sends it back.
     async fn project_id(&self) -> i64 {
-        i64::try_from(self.found.at.id.0).unwrap_or(i64::MAX)
+        i64::try_from(self.0.found.at.id.0).unwrap_or(i64::MAX)
     }
 
     async fn project(&self) -> &Project {
-        &self.project
+        &self.0.project
     }
 
     async fn name(&self) -> &str {
-        self.found.run.name.as_str()
+        self.0.found.run.name.as_str()
     }
 
     async fn display_name(&self) -> &str {
-        &self.found.run.display_name
+        &self.0.found.run.display_name
     }
 
     async fn state(&self) -> &'static str {
-        self.found.run.state.as_str()
+        self.0.found.run.state.as_str()
     }
 
     async fn running(&self) -> bool {
-        self.found.run.state.is_alive()
+        self.0.found.run.state.is_alive()
     }
 
     async fn failed(&self) -> bool {
-        self.found.run.state == RunState::Failed
+        self.0.found.run.state == RunState::Failed
     }
 
     async fn exitcode(&self) -> Option<i64> {
-        self.found.run.exit_code
+        self.0.found.run.exit_code
     }
 
     /// Somebody asked the client to stop.
     async fn stopped(&self) -> bool {
-        self.found.run.stop_requested
+        self.0.found.run.stop_requested
     }
 
     async fn should_stop(&self) -> bool {
-        self.found.run.stop_requested
+        self.0.found.run.stop_requested
     }
 
     async fn group(&self) -> Option<&str> {
-        self.found.run.group.as_deref()
+        self.0.found.run.group.as_deref()
     }
 
     async fn job_type(&self) -> Option<&str> {
-        self.found.run.job_type.as_deref()
+        self.0.found.run.job_type.as_deref()
     }
 
     async fn notes(&self) -> Option<&str> {
-        self.found.run.notes.as_deref()
+        self.0.found.run.notes.as_deref()
     }
 
     async fn description(&self) -> Option<&str> {
-        self.found.run.description.as_deref()
+        self.0.found.run.description.as_deref()
     }
 
     async fn tags(&self) -> &[String] {
-        &self.found.run.tags
+        &self.0.found.run.tags
     }
 
     async fn commit(&self) -> Option<&str> {
-        self.found.run.commit.as_deref()
+        self.0.found.run.commit.as_deref()
     }
 
     async fn host(&self) -> Option<&str> {
-        self.found.run.host.as_deref()
+        self.0.found.run.host.as_deref()
     }
 
     async fn job_program(&self) -> Option<&str> {
-        self.found.run.program.as_deref()
+        self.0.found.run.program.as_deref()
     }
 
     async fn sweep_name(&self) -> Option<&str> {
-        self.found.run.sweep.as_deref()
+        self.0.found.run.sweep.as_deref()
     }
 
     async fn created_at(&self) -> DateTime {
-        DateTime(self.found.run.created_at)
+        DateTime(self.0.found.run.created_at)
     }
 
     async fn heartbeat_at(&self, ctx: &Context<'_>) -> async_graphql::Result<DateTime> {
-        Ok(DateTime(self.streams(ctx).await?.heartbeat_at.unwrap_or(self.found.run.created_at)))
+        Ok(DateTime(self.0.streams(ctx).await?.heartbeat_at.unwrap_or(self.0.found.run.created_at)))
     }
 
     async fn read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
         let request = Request::of(ctx);
-        let may_log = request.app.may_log(&request.caller, &self.project.found).await.map_err(failed)?;
+        let may_log = request.app.may_log(&request.caller, &self.0.project.found).await.map_err(failed)?;
         Ok(!may_log)
     }
 
     /// Never null: 0.31.0 cannot read a run without one.
     async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<User> {
-        User::of(ctx, self.found.run.owner).await
+        User::of(ctx, self.0.found.run.owner).await
     }
 
     /// JSON text, every key wrapped in `value`.
     async fn config(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
-        self.config_text(ctx).await.map(JsonString)
+        self.0.config_text(ctx).await.map(JsonString)
     }
 
     /// The client's own notes in the config, those named: JSON text without spaces.
@@ -168,27 +179,15 @@ impl Run {
         ctx: &Context<'_>,
         keys: Option<Vec<Option<String>>>,
     ) -> async_graphql::Result<JsonString> {
-        let text = self.config_text(ctx).await?;
+        let text = self.0.config_text(ctx).await?;
         let config = Value::parse(text.as_bytes(), MAX_DEPTH).unwrap_or(Value::Null);
         let keys: Option<Vec<String>> = keys.map(|keys| keys.into_iter().flatten().collect());
         Ok(JsonString(run_config::notes(&config, keys.as_deref()).to_text()))
     }
 
-    async fn history_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
-        Ok(count(self.streams(ctx).await?.history.lines))
-    }
-
-    async fn events_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
-        Ok(count(self.streams(ctx).await?.events.lines))
-    }
-
-    async fn log_line_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
-        Ok(count(self.streams(ctx).await?.console.lines))
-    }
-
     async fn file_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
         let request = Request::of(ctx);
-        let (files, _) = request.app.list_run_files(&self.found, None, usize::MAX, |_| true).await.map_err(failed)?;
+        let (files, _) = request.app.list_run_files(&self.0.found, None, usize::MAX, |_| true).await.map_err(failed)?;
         Ok(count(files.len() as u64))
     }
 
@@ -206,17 +205,17 @@ impl Run {
         let (files, has_next_page) = if names.is_empty() {
             let after = cursor::decode(after.as_deref())?;
             let fits = move |path: &str| pattern.as_deref().is_none_or(|pattern| is_like(path, pattern));
-            request.app.list_run_files(&self.found, after, page_size(first), fits).await.map_err(failed)?
+            request.app.list_run_files(&self.0.found, after, page_size(first), fits).await.map_err(failed)?
         } else {
-            (request.app.run_files_named(&self.found, names).await.map_err(failed)?, false)
+            (request.app.run_files_named(&self.0.found, names).await.map_err(failed)?, false)
         };
         Ok(self.connection(files, has_next_page))
     }
 }
 
-impl Run {
+impl RunIdentity {
     fn connection(&self, files: Vec<ListedFile>, has_next_page: bool) -> FileConnection {
-        let run = self.found.id;
+        let run = self.0.found.id;
         let edge =
             |listed: ListedFile| FileEdge { cursor: cursor::encode(listed.path.as_str()), node: File { run, listed } };
         let edges: Vec<FileEdge> = files.into_iter().map(edge).collect();
@@ -230,7 +229,7 @@ impl Run {
     }
 }
 
-fn count(count: u64) -> i64 {
+pub(super) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

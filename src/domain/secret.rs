@@ -1,13 +1,18 @@
-//! Text that must not be printed: settings are logged and shown, secrets in them are not.
+//! Text that must not be printed. Settings, requests and keys hold their secrets in it.
 
 use std::fmt;
 
-/// A secret text. `Debug` and `Display` show `***`.
+/// Text that must not reach a log, an error or an answer by accident: `Debug` and `Display` show `***`, and it has
+/// no `Serialize` on purpose.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for the one place that derives keys from it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself. Who calls this answers for where it goes.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -37,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_printed() {
-        let secret = Secret::from("hunter2hunter2".to_owned());
+        let secret = Secret::new("hunter2hunter2");
 
-        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "*** *** ***");
         assert_eq!(secret.expose(), "hunter2hunter2");
     }
 }

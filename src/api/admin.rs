@@ -1,0 +1,102 @@
+//! `/admin`: what only the operator may ask for, on the admin socket. Answers may take long, so they come as lines of
+//! JSON while the work goes on; the last line sums up, and an answer without it is not complete.
+
+use super::router::{Asking, Shared};
+use super::status::{message_of, status_of};
+use crate::access::Caller;
+use crate::app::Error;
+use crate::app::check::Audience;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use tokio::sync::mpsc;
+
+/// Lines that may wait for the reader.
+const LINES_WAITING: usize = 256;
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new().route("/admin/check", get(check)).route("/admin/dump", get(dump))
+}
+
+/// `{"problem"}` for each fault, then `{"records", "objects"}`.
+async fn check(State(shared): State<Shared>, Asking(caller): Asking) -> Response {
+    let (lines, waiting) = mpsc::channel(LINES_WAITING);
+    let work = async move {
+        let summary = check_all(&shared, &caller, &lines).await.unwrap_or_else(|error| refused(&error));
+        // A reader that has gone needs no summary.
+        let _gone = lines.send(summary.to_string()).await;
+    };
+    answer(work, waiting)
+}
+
+async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String>) -> Result<Value, Error> {
+    let problem = |fault: String| json!({ "problem": fault }).to_string();
+    let records = shared.app.check_records(caller, Lines { lines: lines.clone(), write: problem }).await?;
+    let (mut objects, mut after) = (0, None);
+    loop {
+        let page = shared.app.check_objects(caller, after).await?;
+        objects += page.objects;
+        for fault in page.faults {
+            let _gone = lines.send(problem(fault)).await;
+        }
+        after = page.next;
+        if after.is_none() || lines.is_closed() {
+            return Ok(json!({ "records": records, "objects": objects }));
+        }
+    }
+}
+
+/// `{"table", "key", "record"}` for each record, then `{"records"}`.
+async fn dump(State(shared): State<Shared>, Asking(caller): Asking) -> Response {
+    let (lines, waiting) = mpsc::channel(LINES_WAITING);
+    let work = async move {
+        let audience = Lines { lines: lines.clone(), write: |line| line };
+        let summary = match shared.app.dump(&caller, audience).await {
+            Ok(records) => json!({ "records": records }),
+            Err(error) => refused(&error),
+        };
+        let _gone = lines.send(summary.to_string()).await;
+    };
+    answer(work, waiting)
+}
+
+/// An error after the answer has begun: the last line says so.
+fn refused(error: &Error) -> Value {
+    let (_, code) = status_of(error);
+    json!({ "error": { "code": code, "message": message_of(error) } })
+}
+
+/// The lines as they come. The work goes on as long as somebody reads.
+fn answer(work: impl Future<Output = ()> + Send + 'static, waiting: mpsc::Receiver<String>) -> Response {
+    let lines = stream::unfold(waiting, async |mut waiting| {
+        let line = waiting.recv().await?;
+        Some((Bytes::from(line + "\n"), waiting))
+    });
+    let silent_work = stream::once(work).filter_map(async |()| None);
+    let body = stream::select(lines.boxed(), silent_work.boxed()).map(Ok::<_, Infallible>);
+    ([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(body)).into_response()
+}
+
+/// Hands lines from the thread that reads the database to the answer.
+struct Lines {
+    lines: mpsc::Sender<String>,
+    write: fn(String) -> String,
+}
+
+impl Audience for Lines {
+    fn tell(&mut self, line: String) {
+        // A reader that has gone is noticed by `is_gone`.
+        let _gone = self.lines.blocking_send((self.write)(line));
+    }
+
+    fn is_gone(&self) -> bool {
+        self.lines.is_closed()
+    }
+}

@@ -1,0 +1,84 @@
+//! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
+
+use super::error::ErrorBody;
+use super::{organization, team, user};
+use axum::Json;
+use std::collections::BTreeMap;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Weighhouse", description = "The REST interface for administrators and scripts."),
+    paths(
+        user::create,
+        user::list,
+        user::delete,
+        organization::create,
+        organization::list,
+        organization::delete,
+        organization::list_members,
+        organization::put_member,
+        organization::remove_member,
+        team::create,
+        team::list,
+        team::list_members,
+        team::put_member,
+        team::remove_member,
+        describe,
+    ),
+    components(schemas(ErrorBody)),
+    security(("bearer" = []), ("basic" = [])),
+    modifiers(&KeySchemes),
+)]
+pub struct Description;
+
+/// The description itself. It needs no key.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "description", security(()),
+    responses((status = 200, description = "An OpenAPI document")))]
+pub async fn describe() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}
+
+/// The two ways to show an API key.
+struct KeySchemes;
+
+impl Modify for KeySchemes {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let components = description.components.get_or_insert_default();
+        let scheme = |scheme, text: &str| {
+            let mut http = Http::new(scheme);
+            http.description = Some(text.to_owned());
+            SecurityScheme::Http(http)
+        };
+        let bearer = scheme(HttpAuthScheme::Bearer, "An API key.");
+        let basic = scheme(HttpAuthScheme::Basic, "The user `api`, with an API key as password.");
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("basic", basic);
+    }
+}
+
+/// The refusals that every route may answer with.
+pub struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let refusals = [
+            ("400", "The path or what stands after the `?` cannot be read"),
+            ("401", "No valid API key"),
+            ("403", "You may not, or it needs a licence: the message says which"),
+            ("404", "What the path names does not exist, or you may not see it"),
+            ("409", "It would break something: the message says what to do first"),
+            ("422", "The body is not what the route takes; `field` says where"),
+            ("500", "A defect of the server"),
+            ("503", "The server is busy: try again after the time of `Retry-After`"),
+            ("507", "The server's disk is full"),
+        ];
+        let response = |text: &str| {
+            let content = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+            ResponseBuilder::new().description(text).content("application/json", content).build()
+        };
+        refusals.into_iter().map(|(status, text)| (status.to_owned(), response(text).into())).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Every route of the REST interface, with its method.
+
+use super::error::RestError;
+use super::{openapi, organization, team, user};
+use crate::api::router::Shared;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use http::Method;
+
+/// No request of the REST interface comes near this.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// One method on one path, and what answers it.
+type Route = (Method, &'static str, MethodRouter<Shared>);
+
+fn routes() -> Vec<Route> {
+    vec![
+        post("/api/v1/users", user::create),
+        get("/api/v1/users", user::list),
+        delete("/api/v1/users/{username}", user::delete),
+        post("/api/v1/organizations", organization::create),
+        get("/api/v1/organizations", organization::list),
+        delete("/api/v1/organizations/{name}", organization::delete),
+        get("/api/v1/organizations/{name}/members", organization::list_members),
+        put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
+        delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
+        post("/api/v1/teams", team::create),
+        get("/api/v1/teams", team::list),
+        get("/api/v1/teams/{name}/members", team::list_members),
+        put("/api/v1/teams/{name}/members/{username}", team::put_member),
+        delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        get("/api/v1/openapi.json", openapi::describe),
+    ]
+}
+
+pub fn router() -> Router<Shared> {
+    let add = |router: Router<Shared>, route: Route| router.route(route.1, route.2);
+    let known = routes().into_iter().fold(Router::new(), add);
+    known
+        .method_not_allowed_fallback(async || RestError::Method)
+        .route("/api/v1/{*rest}", any(async || RestError::Route))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+fn get<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::GET, path, on(MethodFilter::GET, handler))
+}
+
+fn post<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::POST, path, on(MethodFilter::POST, handler))
+}
+
+fn put<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::PUT, path, on(MethodFilter::PUT, handler))
+}
+
+fn delete<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::DELETE, path, on(MethodFilter::DELETE, handler))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use utoipa::OpenApi;
+
+    /// The description as a client reads it.
+    fn described() -> serde_json::Value {
+        serde_json::to_value(openapi::Description::openapi()).unwrap()
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_description_is_a_route() {
+        let served: BTreeSet<(String, String)> =
+            routes().iter().map(|(method, path, _)| (method.as_str().to_lowercase(), (*path).to_owned())).collect();
+        let document = described();
+        let paths = document["paths"].as_object().unwrap();
+        let methods = |path: &String| {
+            let methods = paths[path].as_object().unwrap().keys().cloned();
+            methods.map(|method| (method, path.clone())).collect::<Vec<_>>()
+        };
+        let described: BTreeSet<(String, String)> = paths.keys().flat_map(methods).collect();
+
+        assert_eq!(described, served);
+        assert_eq!(served.len(), routes().len(), "a route is listed twice");
+    }
+
+    #[test]
+    fn the_description_has_both_ways_to_show_a_key_and_the_shape_of_errors() {
+        let document = described();
+
+        let schemes = &document["components"]["securitySchemes"];
+        assert_eq!((&schemes["bearer"]["scheme"], &schemes["basic"]["scheme"]), (&"bearer".into(), &"basic".into()));
+        let list = &document["paths"]["/api/v1/users"]["get"];
+        let refusal = &list["responses"]["403"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(refusal, "#/components/schemas/ErrorBody");
+        assert_eq!(document["components"]["schemas"]["ErrorBody"]["required"], serde_json::json!(["error"]));
+    }
+
+    #[test]
+    fn every_reference_of_the_description_leads_somewhere() {
+        fn references(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+            match value {
+                serde_json::Value::Object(members) => members.iter().for_each(|(name, member)| match member.as_str() {
+                    Some(text) if name == "$ref" => drop(found.insert(text.to_owned())),
+                    _ => references(member, found),
+                }),
+                serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+                _ => {}
+            }
+        }
+        let document = described();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+
+        assert!(found.len() > 5, "{found:?}");
+        for reference in found {
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+}

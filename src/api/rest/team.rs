@@ -1,0 +1,132 @@
+//! `/api/v1/teams` and who belongs to them.
+
+use super::error::RestError;
+use super::extract::{After, Body, Named, Parameters, bad_cursor, number};
+use super::member::{MemberPage, MemberView, NewRole};
+use super::openapi::Refusals;
+use crate::api::router::{Asking, Shared};
+use crate::app::team::{CreateTeam, Team, TeamCursor};
+use crate::domain::id::{EntityId, OrganizationId, UserId};
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTeam {
+    /// People, teams and organizations share one name space.
+    name: String,
+    organization: String,
+    /// User names of its first admins, who join the organization if they are not in it. Nobody else becomes a
+    /// member, you neither.
+    #[serde(default)]
+    admins: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct TeamView {
+    name: String,
+    organization: String,
+    created_at: String,
+}
+
+impl From<Team> for TeamView {
+    fn from(team: Team) -> Self {
+        Self {
+            name: team.entity.name.to_string(),
+            organization: team.organization.to_string(),
+            created_at: team.entity.created_at.to_rfc3339(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct TeamPage {
+    teams: Vec<TeamView>,
+    /// Pass it as `after` for the next page; absent on the last one. A page may be short, or empty, and have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Only the teams of this organization.
+    organization: Option<String>,
+    /// The `next` of the page before; absent for the first page.
+    after: Option<String>,
+}
+
+/// Make a team.
+#[utoipa::path(post, path = "/api/v1/teams", tag = "teams", request_body = NewTeam,
+    responses((status = 201, description = "The new team", body = TeamView), Refusals))]
+pub async fn create(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Body(new): Body<NewTeam>,
+) -> Result<(StatusCode, Json<TeamView>), RestError> {
+    let input = CreateTeam { name: new.name, organization: new.organization, admins: new.admins };
+    let created = shared.app.create_team(&caller, input).await?;
+    Ok((StatusCode::CREATED, Json(created.into())))
+}
+
+/// The teams that you see: your own, and those of organizations that you administer.
+#[utoipa::path(get, path = "/api/v1/teams", tag = "teams", params(Wanted),
+    responses((status = 200, description = "A page of teams", body = TeamPage), Refusals))]
+pub async fn list(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Result<Json<TeamPage>, RestError> {
+    let after = wanted.after.as_deref().map(|text| parse_cursor(text).ok_or_else(bad_cursor)).transpose()?;
+    let found = shared.app.list_teams(&caller, wanted.organization.as_deref(), after).await?;
+    let next = found.next.map(|(organization, team)| format!("{organization}-{team}"));
+    Ok(Json(TeamPage { teams: found.items.into_iter().map(TeamView::from).collect(), next }))
+}
+
+fn parse_cursor(text: &str) -> Option<TeamCursor> {
+    let (organization, team) = text.split_once('-')?;
+    Some((OrganizationId(organization.parse().ok()?), EntityId(team.parse().ok()?)))
+}
+
+/// Who belongs to a team.
+#[utoipa::path(get, path = "/api/v1/teams/{name}/members", tag = "teams", params(("name" = String, Path), After),
+    responses((status = 200, description = "A page of members", body = MemberPage), Refusals))]
+pub async fn list_members(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+    Parameters(page): Parameters<After>,
+) -> Result<Json<MemberPage>, RestError> {
+    let after = number(page.after.as_deref())?.map(UserId);
+    Ok(Json(shared.app.list_team_members(&caller, &name, after).await?.into()))
+}
+
+/// Make a person a member, or change their role. Doing it twice is doing it once.
+#[utoipa::path(put, path = "/api/v1/teams/{name}/members/{username}", tag = "teams",
+    params(("name" = String, Path), ("username" = String, Path)), request_body = NewRole,
+    responses((status = 200, description = "The member", body = MemberView), Refusals))]
+pub async fn put_member(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named((name, username)): Named<(String, String)>,
+    Body(new): Body<NewRole>,
+) -> Result<Json<MemberView>, RestError> {
+    Ok(Json(shared.app.put_team_member(&caller, &name, &username, &new.role).await?.into()))
+}
+
+/// Take a person out of a team, or leave it yourself. What they made stays.
+#[utoipa::path(delete, path = "/api/v1/teams/{name}/members/{username}", tag = "teams",
+    params(("name" = String, Path), ("username" = String, Path)),
+    responses((status = 204, description = "The person is no member any more"), Refusals))]
+pub async fn remove_member(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named((name, username)): Named<(String, String)>,
+) -> Result<StatusCode, RestError> {
+    shared.app.remove_team_member(&caller, &name, &username).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

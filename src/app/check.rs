@@ -1,0 +1,84 @@
+//! Looking after the whole instance: is everything that is stored as it should be, and writing it all out.
+
+use super::{App, Error};
+use crate::access::{Action, Caller};
+use crate::db::repo::{file, user};
+use crate::db::schema::CATALOGUE;
+use crate::db::verify;
+use crate::domain::file::{FileContents, RunFile};
+use crate::domain::id::{EntityId, FileId};
+use crate::storage::{self, ObjectKey, StoreError};
+
+pub use crate::db::verify::Audience;
+
+/// How many files are looked up at once.
+const PAGE: usize = 100;
+
+/// A page of objects that were compared with what is known of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedObjects {
+    pub objects: u64,
+    /// What is wrong, a sentence each.
+    pub faults: Vec<String>,
+    /// Where the next page starts; without it there is none.
+    pub next: Option<FileId>,
+}
+
+impl App {
+    /// Reads every record, recomputes every index and follows every reference; says how many records there are. The
+    /// audience is told what is wrong, a sentence each, on a thread that may block.
+    pub async fn check_records<A: Audience + Send + 'static>(
+        &self,
+        caller: &Caller,
+        mut audience: A,
+    ) -> Result<u64, Error> {
+        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        let read = self.db.read_at_length(move |tx| verify::verify(tx, &CATALOGUE, &mut audience).map_err(Error::from));
+        read.await
+    }
+
+    /// Reads a page of the objects and compares size and digest of each.
+    pub async fn check_objects(&self, caller: &Caller, after: Option<FileId>) -> Result<CheckedObjects, Error> {
+        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        let page = self.db.read(move |tx| file::stored(tx, after, PAGE).map_err(Error::from)).await?;
+        let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);
+        let mut checked = CheckedObjects { objects: 0, faults: Vec::new(), next };
+        for (id, file) in page {
+            let Some(contents) = &file.contents else { continue };
+            checked.objects += 1;
+            if let Some(fault) = self.fault_of(id, contents).await? {
+                let object = ObjectKey::run_file(contents.object);
+                checked.faults.push(format!("object `{object}` of run file `{}`: {fault}", file.path));
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Writes every record as one line of JSON, secrets as `***`, and returns how many there are.
+    pub async fn dump<A: Audience + Send + 'static>(&self, caller: &Caller, mut audience: A) -> Result<u64, Error> {
+        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        let dumped = self.db.read_at_length(move |tx| verify::dump(tx, &CATALOGUE, &mut audience).map_err(Error::from));
+        dumped.await
+    }
+
+    /// What is wrong with a file's bytes. A file that was replaced or deleted meanwhile has no fault.
+    async fn fault_of(&self, id: FileId, contents: &FileContents) -> Result<Option<String>, Error> {
+        let is_unchanged = |now: &Option<(EntityId, RunFile)>| {
+            now.as_ref().is_some_and(|(_, file)| file.contents.as_ref() == Some(contents))
+        };
+        let before = self.db.read(move |tx| file::with_owner(tx, id).map_err(Error::from)).await?;
+        let Some((owner, _)) = before.as_ref().filter(|_| is_unchanged(&before)) else { return Ok(None) };
+        let found = storage::digest(self.stores.for_entity(*owner), &ObjectKey::run_file(contents.object)).await;
+        let fault = match found {
+            Ok((size, _)) if size != contents.size_bytes => {
+                format!("has {size} bytes and should have {}", contents.size_bytes)
+            }
+            Ok((_, md5)) if md5 != contents.md5 => "has other contents than were uploaded".to_owned(),
+            Ok(_) => return Ok(None),
+            Err(StoreError::NotFound) => "is missing".to_owned(),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        let after = self.db.read(move |tx| file::with_owner(tx, id).map_err(Error::from)).await?;
+        Ok(is_unchanged(&after).then_some(fault))
+    }
+}

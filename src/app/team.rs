@@ -1,0 +1,310 @@
+//! Teams: making and listing them, and who belongs to them.
+
+use super::existing::{existing, missing, name_of_existing};
+use super::organization::{Membership, person};
+use super::page::{PAGE, Page};
+use super::{App, Error, last_admin};
+use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
+use crate::db::DbError;
+use crate::db::repo::team::{self, FoundTeam};
+use crate::db::repo::{organization, user};
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::entity::Entity;
+use crate::domain::id::{EntityId, OrganizationId, UserId};
+use crate::domain::name::EntityName;
+use crate::domain::user::User;
+
+/// How many teams one request looks at to find those that the caller sees.
+const LOOKED_AT_MAX: usize = 1000;
+
+/// A team to be.
+#[derive(Debug, Clone)]
+pub struct CreateTeam {
+    pub name: String,
+    pub organization: String,
+    /// Its first members; nobody else becomes one by making it.
+    pub admins: Vec<String>,
+}
+
+/// A team, and the name of the organization that owns it.
+#[derive(Debug, Clone)]
+pub struct Team {
+    pub id: EntityId,
+    pub entity: Entity,
+    pub organization: EntityName,
+}
+
+/// Where a list of teams goes on.
+pub type TeamCursor = (OrganizationId, EntityId);
+
+impl App {
+    pub async fn create_team(&self, caller: &Caller, input: CreateTeam) -> Result<Team, Error> {
+        let organization = name_of_existing("organization", &input.organization)?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let created = self.db.write(move |tx| {
+            let gone = || missing("organization", &organization);
+            let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
+            let at = existing(&caller, Action::TeamCreate, find(tx)?, &licence, gone)?;
+            let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
+            let admins = people(tx, &input.admins)?;
+            for (id, name) in &admins {
+                match organization::member(tx, at.id, *id)?.map(|member| member.role) {
+                    Some(OrganizationRole::Viewer) => return Err(only_viewer(name, &organization)),
+                    Some(_) => {}
+                    None => {
+                        let members = existing(&caller, Action::OrgMembers, find(tx)?, &licence, gone)?;
+                        organization::put_member(tx, &members, *id, OrganizationRole::Member)?;
+                    }
+                }
+            }
+            let admins: Vec<UserId> = admins.into_iter().map(|(id, _)| id).collect();
+            Ok::<_, Error>(team::create(tx, &at, name, &admins)?).map(|team| (team, organization.clone()))
+        });
+        let (team, organization) = created.await?;
+        tracing::info!(team.id = %team.id, "created a team");
+        Ok(Team { id: team.id, entity: team.entity, organization })
+    }
+
+    /// The teams that the caller sees, of one organization or of all. A page may be short, or empty, and have a next.
+    pub async fn list_teams(
+        &self,
+        caller: &Caller,
+        organization: Option<&str>,
+        after: Option<TeamCursor>,
+    ) -> Result<Page<Team, TeamCursor>, Error> {
+        let organization = match organization {
+            // Like an organization without a team that the caller sees.
+            Some(text) => match EntityName::parse(text) {
+                Ok(name) => Some(name),
+                Err(_) => return Ok(Page { items: Vec::new(), next: None }),
+            },
+            None => None,
+        };
+        let (caller, licence) = (*caller, self.licence.clone());
+        let listed = self.db.read(move |tx| {
+            let within = match &organization {
+                Some(name) => match organization::id_named(tx, name)? {
+                    Some(id) => Some(id),
+                    None => return Ok(Page { items: Vec::new(), next: None }),
+                },
+                None => None,
+            };
+            let ids = team::ids(tx, within, after, LOOKED_AT_MAX)?;
+            let mut next = ids.last().copied().filter(|_| ids.len() == LOOKED_AT_MAX);
+            let mut items = Vec::new();
+            for cursor in ids {
+                let Some(found) = team::get(tx, &caller, cursor.1)? else { continue };
+                let Ok(found) = caller.may(Action::TeamRead, found, &licence) else { continue };
+                items.push(with_organization(tx, found)?);
+                if items.len() == PAGE {
+                    next = Some(cursor);
+                    break;
+                }
+            }
+            Ok::<_, Error>(Page { items, next })
+        });
+        listed.await
+    }
+
+    pub async fn list_team_members(
+        &self,
+        caller: &Caller,
+        team: &str,
+        after: Option<UserId>,
+    ) -> Result<Page<Membership<TeamRole>, UserId>, Error> {
+        let name = name_of_existing("team", team)?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let listed = self.db.read(move |tx| {
+            let found = find(tx, &caller, Action::TeamRead, &name, &licence)?;
+            let mut members = Vec::new();
+            for (id, member) in team::members(tx, &found, after, PAGE)? {
+                let Some(user) = user::get(tx, id)? else { continue };
+                members.push((id, Membership { user, role: member.role, since: member.since }));
+            }
+            Ok::<_, Error>(Page::of(members))
+        });
+        listed.await
+    }
+
+    /// Makes the person a member with this role, or changes the role they have. Asking again changes nothing.
+    pub async fn put_team_member(
+        &self,
+        caller: &Caller,
+        team: &str,
+        username: &str,
+        role: &str,
+    ) -> Result<Membership<TeamRole>, Error> {
+        let name = name_of_existing("team", team)?;
+        let (username, role) = (username.to_owned(), role.to_owned());
+        let (caller, licence) = (*caller, self.licence.clone());
+        let put = self.db.write(move |tx| {
+            let (id, _) = team::id_named(tx, &name)?.ok_or_else(|| missing("team", &name))?;
+            let place = place_of(tx, id, &username)?;
+            let action = if place.is_some() { Action::TeamRoleChange } else { Action::TeamMemberAdd };
+            let found = find(tx, &caller, action, &name, &licence)?;
+            let role = parse_role(&role)?;
+            let (user, person, member) = match place {
+                Some((user, member)) => {
+                    let person = user::get(tx, user)?.ok_or_else(|| missing("person", &username))?;
+                    (user, person, Some(member))
+                }
+                None => {
+                    let (user, person) = join_organization(tx, &caller, &found, &username, &licence)?;
+                    (user, person, None)
+                }
+            };
+            let member = match member {
+                Some(member) if member.role == role => member,
+                before => {
+                    check_new_role(tx, &caller, &found, (user, &person.name), role, &licence)?;
+                    match before {
+                        Some(before) => {
+                            if role != TeamRole::Admin {
+                                last_admin::check_team(tx, found.id, user)?;
+                            }
+                            team::change_role(tx, &found, user, before, role)?
+                        }
+                        None => team::add_member(tx, &found, user, role)?,
+                    }
+                }
+            };
+            Ok::<_, Error>((found.id, user, Membership { user: person, role: member.role, since: member.since }))
+        });
+        let (team, user, member) = put.await?;
+        tracing::info!(team.id = %team, user.id = %user, role = member.role.as_str(), "set a role in a team");
+        Ok(member)
+    }
+
+    /// Takes the person out, or lets them leave; what they made stays.
+    pub async fn remove_team_member(&self, caller: &Caller, team: &str, username: &str) -> Result<(), Error> {
+        let name = name_of_existing("team", team)?;
+        let username = username.to_owned();
+        let (caller, licence) = (*caller, self.licence.clone());
+        let removed = self.db.write(move |tx| {
+            let (id, _) = team::id_named(tx, &name)?.ok_or_else(|| missing("team", &name))?;
+            let place = place_of(tx, id, &username)?;
+            let leaves = place.is_some_and(|(user, _)| caller.user_id() == Some(user));
+            let action = if leaves { Action::TeamLeave } else { Action::TeamMemberRemove };
+            let found = find(tx, &caller, action, &name, &licence)?;
+            let no_member = || Error::NotFound(format!("`{username}` is no member of team `{name}`"));
+            let (user, _) = place.ok_or_else(no_member)?;
+            last_admin::check_team(tx, found.id, user)?;
+            team::remove_member(tx, &found, user)?;
+            Ok::<_, Error>((found.id, user))
+        });
+        let (team, user) = removed.await?;
+        tracing::info!(team.id = %team, user.id = %user, "removed a member from a team");
+        Ok(())
+    }
+}
+
+fn find(
+    tx: &impl Read,
+    caller: &Caller,
+    action: Action,
+    name: &EntityName,
+    licence: &Licence,
+) -> Result<Allowed<FoundTeam>, Error> {
+    existing(caller, action, team::find(tx, caller, name)?, licence, || missing("team", name))
+}
+
+fn with_organization(tx: &impl Read, found: Allowed<FoundTeam>) -> Result<Team, Error> {
+    let found = found.into_inner();
+    let organization = organization::name_of(tx, found.organization)?;
+    let organization = organization.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
+    Ok(Team { id: found.id, entity: found.entity, organization })
+}
+
+/// The member of that name. It decides which action is asked for, and is shown to nobody before the check.
+fn place_of(
+    tx: &impl Read,
+    team: EntityId,
+    username: &str,
+) -> Result<Option<(UserId, crate::domain::entity::TeamMember)>, Error> {
+    let Ok(name) = EntityName::parse(username) else { return Ok(None) };
+    let Some(user) = user::id_named(tx, &name)? else { return Ok(None) };
+    Ok(team::member(tx, team, user)?.map(|member| (user, member)))
+}
+
+/// The people of these names, each once.
+fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, EntityName)>, Error> {
+    let mut found: Vec<(UserId, EntityName)> = Vec::new();
+    for username in usernames {
+        let (id, person) = person(tx, username).map_err(|error| match error {
+            Error::NotFound(message) => Error::Invalid { field: "admins", message },
+            other => other,
+        })?;
+        if found.iter().all(|(other, _)| *other != id) {
+            found.push((id, person.name));
+        }
+    }
+    Ok(found)
+}
+
+/// A person who is to join the team: of its organization, or put into it now by somebody who may do that.
+/// To the others people outside do not exist.
+fn join_organization(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    team: &Allowed<FoundTeam>,
+    username: &str,
+    licence: &Licence,
+) -> Result<(UserId, User), Error> {
+    let found = organization::get(tx, caller, team.organization)?;
+    let found = found.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
+    let manages = caller.may(Action::OrgMembers, found, licence).ok();
+    let outside = |error| {
+        let is_seen = manages.is_some() || !matches!(error, Error::NotFound(_));
+        if is_seen { error } else { not_in_organization(username) }
+    };
+    let (id, person) = person(tx, username).map_err(outside)?;
+    if organization::member(tx, team.organization, id)?.is_none() {
+        let manages = manages.ok_or_else(|| not_in_organization(username))?;
+        organization::put_member(tx, &manages, id, OrganizationRole::Member)?;
+    }
+    Ok((id, person))
+}
+
+fn not_in_organization(username: &str) -> Error {
+    let message = format!("`{username}` is not in the team's organization; ask one of its admins to add them");
+    Error::NotFound(message)
+}
+
+/// What the new role needs beyond the right to manage members.
+fn check_new_role(
+    tx: &impl Read,
+    caller: &Caller,
+    team: &Allowed<FoundTeam>,
+    (user, username): (UserId, &EntityName),
+    role: TeamRole,
+    licence: &Licence,
+) -> Result<(), Error> {
+    if role == TeamRole::ViewOnly {
+        find(tx, caller, Action::RoleAssignViewOnly, &team.entity.name, licence)?;
+        return Ok(());
+    }
+    let place = organization::member(tx, team.organization, user)?;
+    if place.is_some_and(|place| place.role == OrganizationRole::Viewer) {
+        let organization = organization::name_of(tx, team.organization)?;
+        let organization = organization.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
+        return Err(only_viewer(username, &organization));
+    }
+    Ok(())
+}
+
+fn only_viewer(username: &EntityName, organization: &EntityName) -> Error {
+    Error::Conflict(format!(
+        "`{username}` is a viewer of organization `{organization}` and so view-only in its teams; make them a member \
+         of it first"
+    ))
+}
+
+/// Custom roles would be looked up here; there are none yet.
+fn parse_role(text: &str) -> Result<TeamRole, Error> {
+    TeamRole::parse(text).ok_or_else(|| {
+        let message = format!(
+            "there is no role `{text}`, nor a custom role of that name; the roles are admin, member, view_only"
+        );
+        Error::Invalid { field: "role", message }
+    })
+}

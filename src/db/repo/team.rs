@@ -1,0 +1,153 @@
+//! Teams of an organization and who belongs to them.
+
+use super::entity;
+use super::organization::{self, FoundOrganization};
+use crate::access::{Action, Allowed, Caller, OrganizationRole, TeamRole, Unchecked};
+use crate::db::DbError;
+use crate::db::schema::{ENTITIES, TEAM_ADMINS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION};
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
+use crate::domain::entity::{Entity, EntityKind, TeamMember};
+use crate::domain::id::{EntityId, OrganizationId, UserId};
+use crate::domain::name::EntityName;
+
+const PAGE: usize = 100;
+
+/// A team with its id and the organization that owns it.
+#[derive(Debug, Clone)]
+pub struct FoundTeam {
+    pub id: EntityId,
+    pub entity: Entity,
+    pub organization: OrganizationId,
+}
+
+/// By the name as it was given.
+pub fn find(tx: &impl Read, caller: &Caller, name: &EntityName) -> Result<Option<Unchecked<FoundTeam>>, DbError> {
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
+    get(tx, caller, found.id)
+}
+
+pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unchecked<FoundTeam>>, DbError> {
+    let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
+    let EntityKind::Team(organization) = entity.kind else { return Ok(None) };
+    let found = entity::FoundEntity { id, entity };
+    let grants = entity::grants_in(tx, caller, &found)?;
+    Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
+}
+
+/// The id of the team of that name, for code that goes on to check it.
+pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<(EntityId, OrganizationId)>, DbError> {
+    let Some(found) = entity::named(tx, name)? else { return Ok(None) };
+    Ok(match found.entity.kind {
+        EntityKind::Team(organization) => Some((found.id, organization)),
+        EntityKind::Person(_) | EntityKind::Organization(_) => None,
+    })
+}
+
+/// Teams by organization and age, after `after`, of one organization or of all. Who sees which is checked on each.
+pub fn ids(
+    tx: &impl Read,
+    organization: Option<OrganizationId>,
+    after: Option<(OrganizationId, EntityId)>,
+    limit: usize,
+) -> Result<Vec<(OrganizationId, EntityId)>, DbError> {
+    match organization {
+        Some(organization) => TEAMS_BY_ORGANIZATION.list(tx, &organization, after.as_ref(), limit),
+        None => TEAMS_BY_ORGANIZATION.list(tx, &(), after.as_ref(), limit),
+    }
+}
+
+/// Stores a team with these admins, who belong to the organization already, and with nobody else.
+pub fn create(
+    tx: &mut WriteTx<'_>,
+    at: &Allowed<FoundOrganization>,
+    name: EntityName,
+    admins: &[UserId],
+) -> Result<FoundTeam, PutError> {
+    at.must_be(Action::TeamCreate);
+    let (id, created_at) = (tx.new_id::<EntityId>()?, tx.now());
+    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at };
+    ENTITIES.put(tx, &id, &entity)?;
+    for user in admins {
+        TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember { role: TeamRole::Admin, since: created_at })?;
+    }
+    Ok(FoundTeam { id, entity, organization: at.id })
+}
+
+/// Somebody's place in a team, for code that goes on to check it.
+pub fn member(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamMember>, DbError> {
+    TEAM_MEMBERS.get(tx, &(team, user))
+}
+
+/// Who belongs to it, in the order in which the people were made, after the person `after`.
+pub fn members(
+    tx: &impl Read,
+    team: &Allowed<FoundTeam>,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<(UserId, TeamMember)>, DbError> {
+    team.must_be(Action::TeamRead);
+    let after = after.map(|user| (team.id, user));
+    let listed = TEAM_MEMBERS.list(tx, &team.id, after.as_ref(), limit)?;
+    Ok(listed.into_iter().map(|((_, user), member)| (user, member)).collect())
+}
+
+/// Adds the person with this role.
+pub fn add_member(
+    tx: &mut WriteTx<'_>,
+    team: &Allowed<FoundTeam>,
+    user: UserId,
+    role: TeamRole,
+) -> Result<TeamMember, PutError> {
+    team.must_be(Action::TeamMemberAdd);
+    let added = TeamMember { role, since: tx.now() };
+    TEAM_MEMBERS.put(tx, &(team.id, user), &added)?;
+    Ok(added)
+}
+
+/// Gives a member another role.
+pub fn change_role(
+    tx: &mut WriteTx<'_>,
+    team: &Allowed<FoundTeam>,
+    user: UserId,
+    before: TeamMember,
+    role: TeamRole,
+) -> Result<TeamMember, PutError> {
+    team.must_be(Action::TeamRoleChange);
+    let changed = TeamMember { role, ..before };
+    TEAM_MEMBERS.put(tx, &(team.id, user), &changed)?;
+    Ok(changed)
+}
+
+/// Takes the person out, or lets them leave. What they made stays where it is.
+pub fn remove_member(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, user: UserId) -> Result<(), DbError> {
+    let action = team.action();
+    assert!(
+        matches!(action, Action::TeamMemberRemove | Action::TeamLeave),
+        "checked for {action} and used for removing a member"
+    );
+    TEAM_MEMBERS.delete(tx, &(team.id, user))?;
+    Ok(())
+}
+
+/// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
+/// organization has no more than a viewer's rights, and so does not count.
+pub fn is_last_admin(tx: &impl Read, team: EntityId, user: UserId) -> Result<bool, DbError> {
+    let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
+        return Ok(false);
+    };
+    let (mut is_admin, mut after) = (false, None);
+    loop {
+        let page = TEAM_ADMINS.list(tx, &team, after.as_ref(), PAGE)?;
+        let Some(last) = page.last().copied() else { return Ok(is_admin) };
+        for (_, admin) in page {
+            let place = organization::member(tx, organization, admin)?;
+            let counts = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
+            if counts && admin != user {
+                return Ok(false);
+            }
+            is_admin |= counts && admin == user;
+        }
+        after = Some(last);
+    }
+}
