@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use weighhouse::db::any_table::References;
 use weighhouse::db::engine::memory::MemoryEngine;
 use weighhouse::db::engine::redb::{RedbEngine, RedbOptions};
 use weighhouse::db::engine::{Changes, Engine, EngineError, KeyRange, Pair, Reader, Transaction};
+use weighhouse::db::key::Key;
 use weighhouse::db::record::Record;
+use weighhouse::db::schema::ID_BLOCKS;
 use weighhouse::db::table::{Entries, Index, PutError, Stored, Table, Unique};
+use weighhouse::db::verify::{self, Catalogue};
 use weighhouse::db::{Db, DbError, Limits};
 use weighhouse::domain::clock::{Clock, Timestamp};
 use weighhouse::domain::id::{ProjectId, RunId};
@@ -32,6 +36,57 @@ impl Stored<u64> for Boat {
         entries.unique(&BOAT_BY_NAME, &self.name, key);
         entries.index(&BOATS_BY_HARBOUR, &(self.harbour, *key));
     }
+}
+
+/// Somebody who cannot be without a boat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sailor {
+    boat: u64,
+    password: String,
+}
+
+const SAILORS: Table<u64, Sailor> = Table::new(903, "sailors");
+
+impl Record for Sailor {}
+
+impl Stored<u64> for Sailor {
+    const SECRETS: &'static [&'static str] = &["password"];
+
+    fn references(&self, _: &u64, references: &mut References) {
+        references.needs(&BOATS, &self.boat);
+    }
+}
+
+static CATALOGUE: Catalogue = Catalogue {
+    tables: &[&BOATS, &SAILORS],
+    indexes: &[BOAT_BY_NAME.space, BOATS_BY_HARBOUR.space],
+    others: &[ID_BLOCKS],
+};
+
+/// What a check of everything finds wrong.
+async fn faults(db: &Db) -> Vec<String> {
+    let found: Result<_, DbError> = db
+        .read_at_length(|tx| {
+            let mut faults = Vec::new();
+            verify::verify(tx, &CATALOGUE, &mut faults)?;
+            Ok(faults)
+        })
+        .await;
+    found.unwrap()
+}
+
+/// Puts or deletes an entry behind the back of the tables.
+async fn tamper(db: &Db, key: Vec<u8>, value: Option<Vec<u8>>) {
+    let done: Result<(), DbError> = db
+        .write(move |tx| {
+            match &value {
+                Some(value) => tx.put(key.clone(), value.clone()),
+                None => tx.delete(key.clone()),
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
 }
 
 fn boat(name: &str, harbour: u32) -> Boat {
@@ -62,13 +117,17 @@ macro_rules! cases {
         mod $case {
             #[tokio::test]
             async fn memory() {
-                super::cases::$case(&super::open(std::sync::Arc::new(super::MemoryEngine::default()))).await;
+                let db = super::open(std::sync::Arc::new(super::MemoryEngine::default()));
+                super::cases::$case(&db).await;
+                assert_eq!(super::faults(&db).await, [""; 0]);
             }
 
             #[tokio::test]
             async fn redb() {
                 let directory = tempfile::tempdir().unwrap();
-                super::cases::$case(&super::open(super::redb(directory.path(), 0))).await;
+                let db = super::open(super::redb(directory.path(), 0));
+                super::cases::$case(&db).await;
+                assert_eq!(super::faults(&db).await, [""; 0]);
             }
         }
     )*};
@@ -356,4 +415,82 @@ async fn a_creation_that_was_cut_off_does_not_hinder_the_next_start() {
 
     put(&db, 1, boat("Ada", 1)).await.unwrap();
     assert!(!directory.path().join("metadata.unfinished").exists());
+}
+
+/// A database with one boat, number 1.
+async fn harbour() -> Db {
+    let db = open(Arc::new(MemoryEngine::default()));
+    put(&db, 1, boat("Ada", 7)).await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn a_check_names_the_record_whose_index_entry_is_missing_or_leads_elsewhere() {
+    let db = harbour().await;
+    tamper(&db, (901_u16, "Ada".to_owned()).to_bytes(), Some(2_u64.to_bytes())).await;
+    tamper(&db, (902_u16, 7_u32, 1_u64).to_bytes(), None).await;
+
+    assert_eq!(
+        faults(&db).await,
+        [
+            "`boats` 1: its entry in index `boats_by_harbour` is missing",
+            "`boats` 1: its entry in index `boat_by_name` leads elsewhere",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_check_names_entries_that_no_record_calls_for() {
+    let db = harbour().await;
+    tamper(&db, (902_u16, 7_u32, 2_u64).to_bytes(), Some(Vec::new())).await;
+    for number in 0..30_u64 {
+        tamper(&db, (901_u16, format!("ghost {number}")).to_bytes(), Some(9_u64.to_bytes())).await;
+    }
+
+    let found = faults(&db).await;
+
+    let named = |index: &str| found.iter().filter(|fault| fault.contains(index)).count();
+    assert_eq!((named("`boats_by_harbour`: no record"), named("`boat_by_name`: no record")), (1, 20), "{found:?}");
+    assert!(found.contains(&"index `boat_by_name`: 30 entries that no record calls for".to_owned()), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_check_names_what_cannot_be_read_what_lacks_its_parent_and_what_belongs_to_nothing() {
+    let db = harbour().await;
+    let sailor = Sailor { boat: 5, password: "x".into() };
+    let put: Result<(), PutError> = db.write(move |tx| SAILORS.put(tx, &3, &sailor)).await;
+    put.unwrap();
+    tamper(&db, (900_u16, 4_u64).to_bytes(), Some(vec![99])).await;
+    tamper(&db, (950_u16, 4_u64).to_bytes(), Some(vec![1])).await;
+
+    let found = faults(&db).await;
+
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].contains("`boats` 0384") && found[0].contains("version 99"), "{found:?}");
+    assert_eq!(found[1], "`sailors` 3: what it needs of `boats` is missing");
+    assert_eq!(found[2], "keys that begin with 950 belong to no table of this version");
+}
+
+#[tokio::test]
+async fn a_dump_shows_stars_for_secrets() {
+    let db = harbour().await;
+    let sailor = Sailor { boat: 1, password: "hunter2".into() };
+    let put: Result<(), PutError> = db.write(move |tx| SAILORS.put(tx, &3, &sailor)).await;
+    put.unwrap();
+
+    let dumped: Result<_, DbError> = db
+        .read_at_length(|tx| {
+            let mut lines = Vec::new();
+            verify::dump(tx, &CATALOGUE, &mut lines)?;
+            Ok(lines)
+        })
+        .await;
+
+    assert_eq!(
+        dumped.unwrap(),
+        [
+            r#"{"key":1,"record":{"harbour":7,"name":"Ada"},"table":"boats"}"#,
+            r#"{"key":3,"record":{"boat":1,"password":"***"},"table":"sailors"}"#,
+        ]
+    );
 }

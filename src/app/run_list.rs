@@ -1,19 +1,30 @@
-//! Listing and counting the runs of a project.
+//! Listing and counting the runs of a project, with the filters and orders of the client's `Api().runs`.
+//! By creation, either way, a list is a walk along an index that stops when the page is full; one by names looks the
+//! names up. Every other order reads all runs of the project for each page, and keeps only the page in memory.
+
+mod scan;
+#[cfg(test)]
+mod tests;
 
 use super::project::seen;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::repo::project::{self, FoundProject};
-use crate::db::repo::run::{self, FoundRun};
-use crate::domain::id::RunId;
+use crate::db::repo::run::{self, ByCreation, FoundRun};
+use crate::domain::id::ProjectId;
+use crate::domain::run_query::{Position, RunFilter, RunOrder, RunQuery};
+use scan::{Scan, Source};
+use std::collections::BTreeMap;
 
-const PAGE: usize = 1000;
+/// Index entries counted in one read.
+const COUNTED_AT_ONCE: usize = 20_000;
 
 /// Which runs, in which order, from where on.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// JSON text.
     pub filters: Option<String>,
+    /// `+key`, `-key` or `key`; creation, oldest first, when there is none.
     pub order: Option<String>,
     /// The position of the last run seen.
     pub after: Option<String>,
@@ -27,66 +38,114 @@ pub struct RunPage {
 }
 
 impl App {
-    /// Runs by creation, oldest first.
+    /// Runs of the project. Positions stay good while runs are added and change: a list goes on behind the values that
+    /// the last run had when it was listed.
     pub async fn list_runs(
         &self,
         caller: &Caller,
         at: &Allowed<FoundProject>,
         wanted: Wanted,
     ) -> Result<RunPage, Error> {
-        check(&wanted)?;
-        let after = wanted.after.as_deref().map(|position| position.parse().map(RunId));
-        let after = after.transpose().map_err(|_| Error::invalid("after", &"this cursor was not made here"))?;
-        let (caller, licence, id, limit) = (*caller, self.licence.clone(), at.id, wanted.limit);
-        let listed = self.db.read(move |tx| {
-            let found = project::get(tx, &caller, id)?;
-            let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else {
-                return Ok(RunPage { runs: Vec::new(), has_more: false });
-            };
-            let after = match after {
-                Some(id) => run::created_at(tx, &at, id)?.map(|created_at| (created_at, id)),
-                None => None,
-            };
-            let mut runs = run::list(tx, &at, after, limit + 1)?;
-            let has_more = runs.len() > limit;
-            runs.truncate(limit);
-            let runs = runs
-                .into_iter()
-                .map(|found| {
-                    let position = found.id.to_string();
-                    (found, position)
-                })
-                .collect();
-            Ok::<_, Error>(RunPage { runs, has_more })
-        });
-        listed.await
+        let filter = parse_filter(wanted.filters.as_deref())?;
+        let order = RunOrder::parse(wanted.order.as_deref()).map_err(|why| Error::invalid("order", &why))?;
+        let read_position = |text: &str| {
+            let unknown = || Error::invalid("after", &"this cursor was not made by a list in this order");
+            order.parse_position(text).ok_or_else(unknown)
+        };
+        let after = wanted.after.as_deref().map(read_position).transpose()?;
+        let query = RunQuery::new(filter, order);
+        let names = names(&query);
+        let is_by_creation = query.order().field().is_none() && names.is_none();
+        let source = match names {
+            Some(names) => Source::Names(names),
+            None => Source::Creation(ByCreation {
+                newest_first: is_by_creation && query.order().is_descending(),
+                after: after.as_ref().filter(|_| is_by_creation).map(|place| (place.created_at, place.id)),
+            }),
+        };
+        let scan = Scan::new(self, caller, at.id, query, source);
+        if is_by_creation { first(scan, wanted.limit).await } else { least(scan, after, wanted.limit).await }
     }
 
+    /// How many runs of the project match.
     pub async fn count_runs(
         &self,
         caller: &Caller,
         at: &Allowed<FoundProject>,
         filters: Option<String>,
     ) -> Result<usize, Error> {
+        let filter = parse_filter(filters.as_deref())?;
+        if filter.is_all() {
+            return self.count_all(caller, at.id).await;
+        }
+        let query = RunQuery::new(filter, RunOrder::default());
+        let source = names(&query).map_or(Source::Creation(ByCreation::default()), Source::Names);
+        let mut scan = Scan::new(self, caller, at.id, query, source);
+        let mut count = 0;
+        while let Some(matching) = scan.next(usize::MAX).await? {
+            count += matching.len();
+        }
+        Ok(count)
+    }
+
+    async fn count_all(&self, caller: &Caller, id: ProjectId) -> Result<usize, Error> {
         let (mut count, mut after) = (0, None);
         loop {
-            let wanted = Wanted { filters: filters.clone(), order: None, after, limit: PAGE };
-            let page = self.list_runs(caller, at, wanted).await?;
-            count += page.runs.len();
-            after = page.runs.last().map(|(_, position)| position.clone());
-            if !page.has_more {
+            let (caller, licence) = (*caller, self.licence.clone());
+            let counted = self.db.read(move |tx| {
+                let found = project::get(tx, &caller, id)?;
+                let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok((0, None)) };
+                Ok::<_, Error>(run::count(tx, &at, after, COUNTED_AT_ONCE)?)
+            });
+            let (counted, last) = counted.await?;
+            count += counted;
+            after = last;
+            if counted < COUNTED_AT_ONCE {
                 return Ok(count);
             }
         }
     }
 }
 
-fn check(wanted: &Wanted) -> Result<(), Error> {
-    if wanted.filters.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "{}" | "null")) {
-        return Err(Error::invalid("filters", &"this server does not filter runs yet"));
+fn parse_filter(text: Option<&str>) -> Result<RunFilter, Error> {
+    RunFilter::parse(text.unwrap_or_default()).map_err(|why| Error::invalid("filters", &why))
+}
+
+fn names(query: &RunQuery) -> Option<Vec<String>> {
+    query.filter().names().map(|names| names.into_iter().map(str::to_owned).collect())
+}
+
+/// The first runs that the scan finds.
+async fn first(mut scan: Scan, limit: usize) -> Result<RunPage, Error> {
+    let mut runs: Vec<(Position, Allowed<FoundRun>)> = Vec::new();
+    while runs.len() <= limit {
+        let missing = limit.saturating_add(1) - runs.len();
+        let Some(matching) = scan.next(missing).await? else { break };
+        runs.extend(matching);
     }
-    match wanted.order.as_deref() {
-        None | Some("" | "+created_at" | "created_at") => Ok(()),
-        Some(_) => Err(Error::invalid("order", &"this server orders runs by `+created_at` only so far")),
+    Ok(page(runs, limit))
+}
+
+/// The runs that come first in the order, of all behind `after` that the scan finds.
+async fn least(mut scan: Scan, after: Option<Position>, limit: usize) -> Result<RunPage, Error> {
+    let mut runs: BTreeMap<Position, Allowed<FoundRun>> = BTreeMap::new();
+    while let Some(matching) = scan.next(usize::MAX).await? {
+        for (place, found) in matching {
+            if after.as_ref().is_some_and(|after| place <= *after) {
+                continue;
+            }
+            runs.insert(place, found);
+            // One more than the page holds says whether there are more.
+            if runs.len() > limit.saturating_add(1) {
+                runs.pop_last();
+            }
+        }
     }
+    Ok(page(runs.into_iter().collect(), limit))
+}
+
+fn page(mut runs: Vec<(Position, Allowed<FoundRun>)>, limit: usize) -> RunPage {
+    let has_more = runs.len() > limit;
+    runs.truncate(limit);
+    RunPage { runs: runs.into_iter().map(|(place, found)| (found, place.to_text())).collect(), has_more }
 }

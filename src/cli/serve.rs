@@ -56,8 +56,8 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
-    let jobs = Jobs::start(&app);
     let is_new = !app.has_people().await?;
+    let jobs = Jobs::start(&app);
     let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);

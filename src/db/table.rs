@@ -264,4 +264,17 @@ impl<K: Key> Index<K> {
         let range = self.space.under(prefix, after.map(|key| self.space.key(key)));
         tx.scan(&range, false, limit)?.iter().map(|(key, _)| read_key(self.space, key)).collect()
     }
+
+    /// The last entries that start with `prefix`, last one first, before the entry `before`.
+    pub fn list_last(
+        &self,
+        tx: &impl Read,
+        prefix: &impl Key,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<K>, DbError> {
+        let (start, end) = self.space.under(prefix, None);
+        let end = before.map_or(end, |key| Bound::Excluded(self.space.key(key)));
+        tx.scan(&(start, end), true, limit)?.iter().map(|(key, _)| read_key(self.space, key)).collect()
+    }
 }

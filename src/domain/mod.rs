@@ -19,6 +19,8 @@ pub mod project;
 pub mod role;
 pub mod run;
 pub mod run_config;
+/// Filters and orders of lists of runs.
+pub mod run_query;
 /// Text that must not be printed.
 pub mod secret;
 /// What is streamed into a run, line by line.

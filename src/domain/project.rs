@@ -17,7 +17,7 @@ pub struct Project {
     pub name: ProjectName,
     pub description: Option<String>,
     pub visibility: Visibility,
-    /// Who made it, and so owns it. `None` once that person was deleted.
+    /// Who made it, and so owns it. It stays when that person is deleted: nobody gets their id again.
     pub owner: Option<UserId>,
     pub created_at: Timestamp,
     /// How many runs were ever made here: the number in a generated display name.

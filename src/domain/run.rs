@@ -24,7 +24,7 @@ pub struct Run {
     pub program: Option<String>,
     pub host: Option<String>,
     pub sweep: Option<String>,
-    /// Who made it, and so owns it. `None` once that person was deleted.
+    /// Who made it, and so owns it. It stays when that person is deleted: nobody gets their id again.
     pub owner: Option<UserId>,
     pub created_at: Timestamp,
     pub state: RunState,

@@ -121,26 +121,63 @@ pub fn streams(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<RunStreams, 
     Ok(RUN_STREAMS.get(tx, &found.id)?.unwrap_or_default())
 }
 
-/// Runs of a project by creation, oldest first, after the run created at `after`.
+/// Where a list by creation begins, and which way it goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByCreation {
+    pub newest_first: bool,
+    /// The last run seen, by its creation: it may be gone since.
+    pub after: Option<(Timestamp, RunId)>,
+}
+
+/// Runs of a project by creation. Fewer than `limit` means that there are no more.
 pub fn list(
     tx: &impl Read,
     project: &Allowed<FoundProject>,
-    after: Option<(Timestamp, RunId)>,
+    by: ByCreation,
     limit: usize,
 ) -> Result<Vec<Allowed<FoundRun>>, DbError> {
-    project.must_be(Action::RunRead);
-    let after = after.map(|(created_at, id)| (project.id, created_at, id));
     let mut runs = Vec::new();
-    for (_, _, id) in RUNS_BY_CREATION.list(tx, &project.id, after.as_ref(), limit)? {
-        let Some(run) = RUNS.get(tx, &id)? else { continue };
+    for (_, _, id) in entries(tx, project, by, limit)? {
+        let run = RUNS.get(tx, &id)?.ok_or_else(|| DbError::Damaged(format!("run {id} is missing")))?;
         runs.push(project.project(|at| FoundRun { at: at.clone(), id, run }));
     }
     Ok(runs)
 }
 
-/// When a run of the project was made, also one that was deleted since: where a listing goes on.
-pub fn created_at(tx: &impl Read, project: &Allowed<FoundProject>, id: RunId) -> Result<Option<Timestamp>, DbError> {
-    Ok(RUNS.get(tx, &id)?.filter(|run| run.project == project.id).map(|run| run.created_at))
+/// How many of the next `limit` runs by creation there are, and the last one counted. Reads the index alone.
+pub fn count(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    after: Option<(Timestamp, RunId)>,
+    limit: usize,
+) -> Result<(usize, Option<(Timestamp, RunId)>), DbError> {
+    let counted = entries(tx, project, ByCreation { newest_first: false, after }, limit)?;
+    Ok((counted.len(), counted.last().map(|(_, created_at, id)| (*created_at, *id))))
+}
+
+fn entries(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    by: ByCreation,
+    limit: usize,
+) -> Result<Vec<(ProjectId, Timestamp, RunId)>, DbError> {
+    project.must_be(Action::RunRead);
+    let seen = by.after.map(|(created_at, id)| (project.id, created_at, id));
+    match by.newest_first {
+        false => RUNS_BY_CREATION.list(tx, &project.id, seen.as_ref(), limit),
+        true => RUNS_BY_CREATION.list_last(tx, &project.id, seen.as_ref(), limit),
+    }
+}
+
+/// The run of that name in a project of which the caller sees all runs.
+pub fn named(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    name: &RunName,
+) -> Result<Option<Allowed<FoundRun>>, DbError> {
+    project.must_be(Action::RunRead);
+    let found = any_named(tx, project.id, name)?.filter(|(_, run)| run.deleted_at.is_none());
+    Ok(found.map(|(id, run)| project.project(|at| FoundRun { at: at.clone(), id, run })))
 }
 
 /// When an alert of this title was last kept, among the newest of the run.

@@ -1,0 +1,200 @@
+//! Going through the runs of a project, asking a query about each. One short read transaction per stretch of bounded
+//! size; JSON is looked into outside of it, because an old transaction keeps the file from reusing space.
+
+use crate::access::{Action, Allowed, Caller, Licence};
+use crate::app::project::seen;
+use crate::app::{App, Error};
+use crate::db::repo::project::FoundProject;
+use crate::db::repo::run::{self, ByCreation, FoundRun};
+use crate::db::repo::{project, user};
+use crate::db::tx::{Read, ReadTx};
+use crate::db::{Db, DbError};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ProjectId, UserId};
+use crate::domain::run::RunName;
+use crate::domain::run_query::{Needs, Position, RunQuery, RunView};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A stretch ends with this many runs, or with the run whose texts reach this many bytes.
+const STRETCH_RUNS: usize = 512;
+const STRETCH_BYTES: usize = 8 << 20;
+/// Records read before their sizes are looked at.
+const RUNS_AT_ONCE: usize = 64;
+
+/// Where runs come from.
+#[derive(Clone)]
+pub(super) enum Source {
+    Creation(ByCreation),
+    /// Each name at most once.
+    Names(Vec<String>),
+}
+
+/// A walk through runs that match. A caller who gives up drops it, and it ends with the stretch at hand.
+pub(super) struct Scan {
+    db: Db,
+    caller: Caller,
+    licence: Licence,
+    project: ProjectId,
+    query: Arc<RunQuery>,
+    source: Source,
+    has_ended: bool,
+}
+
+/// A run with what the query needs of it.
+struct Row {
+    found: Allowed<FoundRun>,
+    username: Option<Arc<str>>,
+    heartbeat_at: Option<Timestamp>,
+    config: Option<String>,
+    summary: Option<String>,
+    history_keys: Option<String>,
+}
+
+struct Stretch {
+    rows: Vec<Row>,
+    source: Source,
+    has_ended: bool,
+}
+
+impl Scan {
+    pub fn new(app: &App, caller: &Caller, project: ProjectId, query: RunQuery, source: Source) -> Self {
+        let (db, licence, query) = (app.db.clone(), app.licence.clone(), Arc::new(query));
+        Self { db, caller: *caller, licence, project, query, source, has_ended: false }
+    }
+
+    /// Those of the next runs that match, maybe none, each with its place in the query's order; `None` at the end.
+    /// Without a filter no more than `wanted` are looked at.
+    pub async fn next(&mut self, wanted: usize) -> Result<Option<Vec<(Position, Allowed<FoundRun>)>>, Error> {
+        if self.has_ended {
+            return Ok(None);
+        }
+        let most = if self.query.filter().is_all() { wanted.min(STRETCH_RUNS) } else { STRETCH_RUNS };
+        let (caller, licence, id) = (self.caller, self.licence.clone(), self.project);
+        let (source, needs) = (self.source.clone(), self.query.needs());
+        let read = self.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, source, needs, most));
+        let Stretch { rows, source, has_ended } = read.await?;
+        (self.source, self.has_ended) = (source, has_ended);
+        let query = self.query.clone();
+        let placed = tokio::task::spawn_blocking(move || {
+            let place = |row: Row| query.place(&row.view()).map(|place| (place, row.found));
+            rows.into_iter().filter_map(place).collect()
+        });
+        let given_up = |_| DbError::Unavailable("a list of runs was given up".into());
+        Ok(Some(placed.await.map_err(given_up)?))
+    }
+}
+
+impl Row {
+    fn view(&self) -> RunView<'_> {
+        RunView {
+            id: self.found.id,
+            run: &self.found.run,
+            entity: self.found.at.entity.entity.name.as_str(),
+            project: self.found.at.project.name.as_str(),
+            username: self.username.as_deref(),
+            heartbeat_at: self.heartbeat_at,
+            config: self.config.as_deref(),
+            summary: self.summary.as_deref(),
+            history_keys: self.history_keys.as_deref(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let run = &self.found.run;
+        let texts = [&self.config, &self.summary, &self.history_keys, &run.notes, &run.description];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
+}
+
+fn read_stretch(
+    tx: &ReadTx,
+    (caller, licence): (&Caller, &Licence),
+    id: ProjectId,
+    mut source: Source,
+    needs: Needs,
+    most: usize,
+) -> Result<Stretch, Error> {
+    let Some(at) = seen(caller, Action::RunRead, project::get(tx, caller, id)?, licence)? else {
+        return Ok(Stretch { rows: Vec::new(), source, has_ended: true });
+    };
+    let (mut rows, mut bytes, mut usernames) = (Vec::new(), 0, HashMap::new());
+    while rows.len() < most && bytes < STRETCH_BYTES {
+        let (runs, is_last) = next_runs(tx, &at, &mut source, RUNS_AT_ONCE.min(most - rows.len()))?;
+        let mut runs = runs.into_iter();
+        while bytes < STRETCH_BYTES
+            && let Some(found) = runs.next()
+        {
+            if let Source::Creation(by) = &mut source {
+                by.after = Some((found.run.created_at, found.id));
+            }
+            let row = read_row(tx, found, needs, &mut usernames)?;
+            bytes += row.bytes();
+            rows.push(row);
+        }
+        if is_last && runs.len() == 0 {
+            return Ok(Stretch { rows, source, has_ended: true });
+        }
+    }
+    Ok(Stretch { rows, source, has_ended: false })
+}
+
+/// The next runs, and whether there are none behind them. Names are taken out of the source one at a time; a place
+/// among runs by creation is the caller's to move on, run by run.
+fn next_runs(
+    tx: &impl Read,
+    at: &Allowed<FoundProject>,
+    source: &mut Source,
+    limit: usize,
+) -> Result<(Vec<Allowed<FoundRun>>, bool), DbError> {
+    match source {
+        Source::Creation(by) => {
+            let runs = run::list(tx, at, *by, limit)?;
+            let is_last = runs.len() < limit;
+            Ok((runs, is_last))
+        }
+        Source::Names(names) => {
+            let name = names.pop().and_then(|name| RunName::parse(&name).ok());
+            let found = name.map(|name| run::named(tx, at, &name)).transpose()?.flatten();
+            Ok((found.into_iter().collect(), names.is_empty()))
+        }
+    }
+}
+
+fn read_row(
+    tx: &impl Read,
+    found: Allowed<FoundRun>,
+    needs: Needs,
+    usernames: &mut HashMap<UserId, Option<Arc<str>>>,
+) -> Result<Row, Error> {
+    let username = match found.run.owner.filter(|_| needs.username) {
+        None => None,
+        Some(owner) => match usernames.get(&owner) {
+            Some(known) => known.clone(),
+            None => {
+                let name = user::get(tx, owner)?.map(|user| Arc::from(user.name.as_str()));
+                usernames.insert(owner, name.clone());
+                name
+            }
+        },
+    };
+    Ok(Row {
+        username,
+        heartbeat_at: if needs.heartbeat { run::streams(tx, &found)?.heartbeat_at } else { None },
+        config: if needs.config { run::config(tx, &found)? } else { None },
+        summary: if needs.summary { summary_text(tx, &found)? } else { None },
+        history_keys: if needs.history_keys { history_keys_text(tx, &found)? } else { None },
+        found,
+    })
+}
+
+/// The summary that lists of runs are filtered and ordered by: the one place that says which.
+fn summary_text(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
+    run::summary(tx, found)
+}
+
+/// An object with a member for each key that was logged. The summary is one: the client keeps the last value of every
+/// key there, unless a script told it not to.
+fn history_keys_text(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
+    summary_text(tx, found)
+}

@@ -1,0 +1,8 @@
+//! Use cases as administrators meet them: the real binary on a free port, one file per area.
+
+#![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
+
+mod cli;
+mod organization;
+mod permission;
+mod server;

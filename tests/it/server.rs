@@ -1,0 +1,135 @@
+//! A running server in a directory of its own, and how the tests talk to it.
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A data directory, and the commands that work on it.
+pub struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// `weighhouse WORDS --data-dir …`
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weighhouse"));
+        command.args(words).arg("--data-dir").arg(self.data());
+        command
+    }
+
+    /// Runs a command to its end, with this standard input.
+    pub fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut command = self.command(words);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        process.wait_with_output().unwrap()
+    }
+
+    pub fn serve(&self) -> Server<'_> {
+        let ready = self.directory.path().join("ready.json");
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let output = std::fs::File::create(self.directory.path().join("stdout")).unwrap();
+        let process = command.arg("--ready-file").arg(&ready).stdout(output).stderr(Stdio::null()).spawn().unwrap();
+        let url = wait_for(|| {
+            let parsed: Value = serde_json::from_str(&std::fs::read_to_string(&ready).ok()?).unwrap();
+            Some(parsed["url"].as_str().unwrap().to_owned())
+        });
+        std::fs::remove_file(ready).unwrap();
+        Server { place: self, process, url }
+    }
+}
+
+/// Killed at the end of its test.
+pub struct Server<'p> {
+    place: &'p Place,
+    process: Child,
+    pub url: String,
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// Status and JSON of an answer.
+pub type Answer = (u16, Value);
+
+impl Server<'_> {
+    /// What the server has said on its terminal.
+    pub fn terminal(&self) -> String {
+        std::fs::read_to_string(self.place.directory.path().join("stdout")).unwrap()
+    }
+
+    /// One request over the network with a key.
+    pub fn ask(&self, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(if body.is_null() { String::new() } else { body.to_string() })
+            .unwrap();
+        let mut answer = agent.run(request).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// One request of the operator, over the admin socket.
+    pub fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut socket = UnixStream::connect(self.place.data().join("admin.sock")).unwrap();
+        let length = body.len();
+        let head = "Host: admin\r\nConnection: close\r\nContent-Type: application/json";
+        write!(socket, "{method} {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Like [`Server::operate`], for steps that must succeed.
+    pub fn arrange(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.operate(method, path, body);
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// Makes a person of no organization and returns their key.
+    pub fn outsider(&self, username: &str) -> String {
+        let person = json!({ "username": username, "email": format!("{username}@example.com"), "organization": null });
+        self.arrange("POST", "/api/v1/users", &person)["api_key"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a person of the organization `default` and returns their key.
+    pub fn person(&self, username: &str) -> String {
+        let person = json!({ "username": username, "email": format!("{username}@example.com") });
+        self.arrange("POST", "/api/v1/users", &person)["api_key"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Looks until there is an answer; a minute without one is a failure.
+pub fn wait_for<R>(mut look: impl FnMut() -> Option<R>) -> R {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "nothing happened within a minute");
+        std::thread::yield_now();
+    }
+}
