@@ -4,6 +4,7 @@
 //! sealed, if the run's stream is still as it was read. Whatever is cut off in between leaves an announced object that
 //! the collector removes, and chunks that are sealed again.
 
+use super::history::without_step;
 use super::{App, Error, Settings};
 use crate::db::DbError;
 use crate::db::repo::garbage::{self, Ticket};
@@ -16,20 +17,22 @@ use crate::domain::id::{EntityId, RunId, SegmentId};
 use crate::domain::stream::{SealedPart, Stream, StreamState};
 use crate::history::columns::{Pick, gather};
 use crate::history::console::encode_lines;
-use crate::history::facts::RowFacts;
+use crate::history::facts::{LastRow, RowFacts};
 use crate::history::lod::write_lod;
 use crate::history::newest::newest_rows;
-use crate::history::segment::{SegmentError, write_segment};
+use crate::history::segment::{Segment, SegmentError, write_segment};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Text of one segment, which is in memory while it is made.
-const SEGMENT_TEXT_BYTES: usize = 64 << 20;
+const SEGMENT_TEXT_BYTES: usize = 32 << 20;
 /// Compressed bytes read for one segment.
-const SEGMENT_CHUNK_BYTES: usize = 16 << 20;
+const SEGMENT_CHUNK_BYTES: usize = 8 << 20;
 /// Larger facts are made from the rows again when somebody asks.
 const FACTS_BYTES_MAX: usize = 1 << 20;
+/// By how much sealing gives way to everything else, as `nice` counts.
+const NICENESS: i32 = 10;
 /// Runs looked at in one read.
 const PAGE: usize = 1000;
 
@@ -66,11 +69,14 @@ struct Tail {
     has_more: bool,
 }
 
+/// Which object of a part.
+type ObjectKind = fn(SegmentId) -> StoredObject;
+
 /// What became of a tail: a part without its id, and the objects of that part.
 struct Made {
     /// Nothing when no line was a row.
     part: Option<SealedPart>,
-    objects: Vec<(fn(SegmentId) -> StoredObject, Bytes)>,
+    objects: Vec<(ObjectKind, Bytes)>,
     facts: Option<Vec<u8>>,
 }
 
@@ -140,7 +146,7 @@ impl App {
     }
 
     async fn seal_tail(&self, tail: Tail) -> Result<bool, Error> {
-        let (made, tail) = self.on_pool(move || Ok((make(&tail)?, tail))).await?;
+        let (made, tail) = aside(move || Ok((make(&tail)?, tail))).await?;
         let (owner, kinds) = (tail.owner, made.objects.iter().map(|(kind, _)| *kind).collect::<Vec<_>>());
         let announced = self.db.write(move |tx| {
             let segment = tx.new_id::<SegmentId>()?;
@@ -275,25 +281,22 @@ fn make_console(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
 /// Of rows with equal steps the newest stays, so that the steps of a segment ascend strictly. Events have no steps;
 /// they are numbered by their lines.
 fn make_rows(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
-    let mut facts = RowFacts::default();
-    let mut texts = Vec::with_capacity(tail.chunks.len());
-    for (_, chunk) in &tail.chunks {
-        let text = chunk.text()?;
-        facts.observe(&text)?;
-        if tail.stream == Stream::Events {
-            let mut numbered = chunk.clone();
-            numbered.number_steps(i64::try_from(chunk.first_line).unwrap_or(i64::MAX));
-            texts.push(numbered.text()?);
-        } else {
-            texts.push(text);
-        }
-    }
+    let texts = texts(tail)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let newest = newest_rows(&texts)?;
-    let texts: Vec<&str> = newest.as_ref().map_or(texts, |text| vec![text.as_str()]);
-    let segment = match write_segment(&texts) {
+    let kept: Vec<&str> = newest.as_ref().map_or(texts.clone(), |text| vec![text.as_str()]);
+    let segment = match write_segment(&kept) {
         Err(SegmentError::Empty) => return Ok(Made { part: None, objects: Vec::new(), facts: None }),
         written => written?,
+    };
+    let facts = match (tail.stream, &newest) {
+        // Rows that are replaced count as rows that were logged.
+        (Stream::History, Some(_)) => {
+            let mut facts = RowFacts::default();
+            texts.iter().try_for_each(|text| facts.observe(text))?;
+            facts
+        }
+        (stream, _) => facts_of(stream, &segment, &kept),
     };
     let bytes = Bytes::from(segment.bytes);
     let mut part = SealedPart {
@@ -305,15 +308,49 @@ fn make_rows(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
         object_bytes: bytes.len() as u64,
         ..part
     };
-    let mut objects: Vec<(fn(SegmentId) -> StoredObject, Bytes)> = vec![(StoredObject::Segment, bytes)];
+    let mut objects: Vec<(ObjectKind, Bytes)> = vec![(StoredObject::Segment, bytes)];
     if tail.stream == Stream::History {
-        let detail = write_lod(&gather(&texts, Pick::Leaves)?.into_columns())?;
+        let detail = write_lod(&gather(&kept, Pick::Leaves)?.into_columns())?;
         part.has_detail = detail.is_some();
-        objects
-            .extend(detail.map(|detail| (StoredObject::Detail as fn(SegmentId) -> StoredObject, Bytes::from(detail))));
+        objects.extend(detail.map(|detail| (StoredObject::Detail as ObjectKind, Bytes::from(detail))));
     }
     let facts = facts.encode()?;
     Ok(Made { part: Some(part), objects, facts: (facts.len() <= FACTS_BYTES_MAX).then_some(facts) })
+}
+
+fn texts(tail: &Tail) -> Result<Vec<String>, Error> {
+    let numbered = |chunk: &Chunk| {
+        let mut chunk = chunk.clone();
+        chunk.number_steps(i64::try_from(chunk.first_line).unwrap_or(i64::MAX));
+        chunk.text()
+    };
+    let text = |chunk: &Chunk| if tail.stream == Stream::Events { numbered(chunk) } else { chunk.text() };
+    tail.chunks.iter().map(|(_, chunk)| Ok(text(chunk)?)).collect()
+}
+
+/// What writing the segment has found out, and the last row.
+fn facts_of(stream: Stream, segment: &Segment, kept: &[&str]) -> RowFacts {
+    let last = kept.iter().rev().find_map(|text| text.lines().rev().find(|row| !row.is_empty()));
+    let last = match stream {
+        Stream::Events => last.map(|row| LastRow { step: 0, row: without_step(row.to_owned()) }),
+        Stream::History | Stream::Console => {
+            last.map(|row| LastRow { step: segment.meta.max_step, row: row.to_owned() })
+        }
+    };
+    RowFacts { keys: segment.meta.keys.clone(), summary: segment.summary.clone(), last }
+}
+
+/// Runs the work on a thread of its own that gives way to requests: nobody waits for sealing. The thread ends with the
+/// work, and what it took of memory goes back with it.
+async fn aside<R: Send + 'static>(work: impl FnOnce() -> Result<R, Error> + Send + 'static) -> Result<R, Error> {
+    let (answer, done) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("sealing".into()).spawn(move || {
+        // On Linux a thread has a priority of its own, and lowering it is always allowed.
+        let _stays_as_it_was = rustix::process::nice(NICENESS);
+        let _nobody_waits = answer.send(work());
+    });
+    thread.map_err(|why| DbError::Unavailable(why.to_string()))?;
+    done.await.map_err(|_| DbError::Unavailable("sealing was given up".into()))?
 }
 
 /// Where a crash test cuts the work off; nothing without the feature `failpoints`.

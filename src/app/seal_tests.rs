@@ -29,9 +29,17 @@ async fn everything(world: &World, name: &str) -> String {
     let last = facts[0].last_row().map(sorted);
     format!(
         "{rows:#?}{events:#?}{sampled:#?}{}{last:?}{system}{summary:?}{console:#?}{chart:#?}{:?}",
-        facts[0].history_keys(),
+        keys_by_name(&facts[0].history_keys()),
         [streams.history.lines, streams.events.lines, streams.console.lines],
     )
+}
+
+/// Statistics of keys, whichever key came first.
+fn keys_by_name(keys: &str) -> String {
+    let value = crate::domain::json::Value::parse(keys.as_bytes(), 9).unwrap();
+    let mut members = value.get("keys").unwrap().as_object().unwrap().to_vec();
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    format!("{members:?}{:?}", value.get("lastStep"))
 }
 
 /// A row with its members in order: sealing may change which comes first.

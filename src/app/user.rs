@@ -103,7 +103,7 @@ impl App {
     /// Who a request with this key comes from.
     pub async fn caller_of_key(&self, key: &str) -> Result<Caller, Error> {
         let hash = self.keys.hash(key);
-        let found = self.db.read(move |tx| user::caller_of_key(tx, &hash).map_err(Error::from)).await?;
+        let found = self.db.look_up(|tx| user::caller_of_key(tx, &hash))?;
         found.ok_or(Error::Unauthenticated)
     }
 }

@@ -146,6 +146,13 @@ impl Db {
         self.read_within(Duration::MAX, query).await
     }
 
+    /// Looks up a handful of keys right here, for what every request asks before anything else: handing it to another
+    /// thread would cost more than the look-up. Nothing that lists, decodes much or waits belongs here.
+    pub fn look_up<R, E: From<DbError>>(&self, query: impl FnOnce(&ReadTx) -> Result<R, E>) -> Result<R, E> {
+        let reader = self.engine.read().map_err(DbError::from)?;
+        query(&ReadTx::new(reader, self.read_age))
+    }
+
     /// Runs `change` on the writer thread and returns when its commit is on disk.
     /// `Err` undoes everything; the closure may run more than once, hence `Fn`: it cannot use up what it captured.
     pub async fn write<R, E>(&self, change: impl Fn(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static) -> Result<R, E>

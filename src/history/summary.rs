@@ -122,6 +122,16 @@ impl SummaryState {
         fold_object(row, &mut self.members)
     }
 
+    /// Takes in all values of one member of the rows at once, in order: the same as row by row, and faster.
+    pub fn fold_member<'a>(&mut self, name: &str, values: impl Iterator<Item = RawValue<'a>>) -> Result<(), JsonError> {
+        let mut values = values.peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
+        let node = self.members.entry(name.to_owned()).or_insert_with(|| Node::Object(BTreeMap::new()));
+        values.try_for_each(|value| fold_value(value, node))
+    }
+
     /// Takes in the state of later rows.
     pub fn append(&mut self, later: &SummaryState) {
         append_members(&mut self.members, &later.members);
@@ -308,6 +318,7 @@ fn summarize(members: &BTreeMap<String, Node>, parent: &str, definitions: &Defin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::columns::{Pick, gather};
 
     const ROWS: [&str; 4] = [
         r#"{"_step":0,"loss":3,"acc":0.5,"d":{"x":1,"y":2},"h":{"_type":"histogram","bins":[1]},"s":"a"}"#,
@@ -357,6 +368,20 @@ mod tests {
         }
 
         assert_eq!(state.summary(&Definitions::default()).to_text(), r#"{"a":{"c":3}}"#);
+    }
+
+    #[test]
+    fn members_folded_one_by_one_are_the_same_as_rows() {
+        let text = ROWS.map(|row| format!("{row}\n")).concat();
+        let gathered = gather(&[&text], Pick::Members).unwrap();
+        let mut state = SummaryState::default();
+        for (name, cells) in &gathered.keys {
+            state.fold_member(name, cells.iter().map(|cell| cell.1)).unwrap();
+        }
+        let steps: Vec<String> = gathered.steps.iter().map(i64::to_string).collect();
+        state.fold_member("_step", steps.iter().map(|step| RawValue { raw: step })).unwrap();
+
+        assert_eq!(format!("{state:?}"), format!("{:?}", self::state()));
     }
 
     #[test]

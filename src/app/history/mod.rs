@@ -19,4 +19,5 @@ pub use console::{ConsoleLine, ConsolePage, ConsoleRange};
 pub use facts::{EventFacts, HistoryFacts};
 pub use parquet::ParquetHistory;
 pub use rows::RowQuery;
+pub(in crate::app) use rows::without_step;
 pub use sampled::SampleSpec;

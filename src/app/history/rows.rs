@@ -167,7 +167,7 @@ fn own_step(row: &str, wanted: &Wanted) -> Result<Option<i64>, JsonError> {
 }
 
 /// Events got their line numbers for steps when they were sealed; they did not come with them.
-pub(super) fn without_step(row: String) -> String {
+pub(in crate::app) fn without_step(row: String) -> String {
     let rest =
         row.strip_prefix("{\"_step\":").map(|rest| rest.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit()));
     match rest {

@@ -31,7 +31,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// Bodies up to here are read where they arrive: handing them to another thread would cost more.
-const INLINE_BYTES: usize = 32 << 10;
+const INLINE_BYTES: usize = 64 << 10;
 
 /// What a request's headers say about who writes.
 #[derive(Debug, Clone, Default)]

@@ -19,6 +19,7 @@ use super::{Ints, NOTES_KEY, Notes, REST, STEP, SegmentError, SegmentMeta};
 use crate::domain::json::{Kind, Number, RawValue, write_string};
 use crate::history::columns::{Cell, Gathered, Pick, gather};
 use crate::history::keys::KeyStatistics;
+use crate::history::summary::SummaryState;
 
 const ROWS_PER_GROUP: usize = 128 << 10;
 const ROWS_PER_PAGE: usize = 5_000;
@@ -38,6 +39,8 @@ const MAX_EXACT_INT: u64 = 1 << 53;
 pub struct Segment {
     pub bytes: Vec<u8>,
     pub meta: SegmentMeta,
+    /// What a summary is made of.
+    pub summary: SummaryState,
 }
 
 /// How the values of a column are held.
@@ -56,7 +59,7 @@ pub fn write_segment(texts: &[&str]) -> Result<Segment, SegmentError> {
         return Err(SegmentError::Empty);
     };
     let rows = gathered.steps.len();
-    let keys = statistics(&gathered)?;
+    let (keys, summary) = statistics(&gathered)?;
     let is_sparse = gathered.keys.iter().any(|(_, cells)| cells.len() < rows);
     let rest = split_rest(&mut gathered, rows);
 
@@ -72,7 +75,11 @@ pub fn write_segment(texts: &[&str]) -> Result<Segment, SegmentError> {
     }
     let is_lossless = notes.json.is_empty();
     let bytes = write_file(&gathered, &plans, &notes)?;
-    Ok(Segment { bytes, meta: SegmentMeta { rows: rows as u64, min_step, max_step, is_lossless, is_sparse, keys } })
+    Ok(Segment {
+        bytes,
+        summary,
+        meta: SegmentMeta { rows: rows as u64, min_step, max_step, is_lossless, is_sparse, keys },
+    })
 }
 
 /// Takes out the keys there is no column for, the rarest ones, and gives back their members as one object per row.
@@ -130,13 +137,17 @@ fn write_file(gathered: &Gathered<'_>, plans: &[Plan], notes: &Notes) -> Result<
     Ok(writer.into_inner()?)
 }
 
-fn statistics(gathered: &Gathered<'_>) -> Result<KeyStatistics, SegmentError> {
+fn statistics(gathered: &Gathered<'_>) -> Result<(KeyStatistics, SummaryState), SegmentError> {
+    let mut summary = SummaryState::default();
     let mut keys = KeyStatistics::default();
     keys.observe_steps(&gathered.steps);
     for (name, cells) in &gathered.keys {
         keys.observe_member(name, cells.iter().map(|cell| cell.1))?;
+        summary.fold_member(name, cells.iter().map(|cell| cell.1))?;
     }
-    Ok(keys)
+    let steps: Vec<String> = gathered.steps.iter().map(i64::to_string).collect();
+    summary.fold_member(STEP, steps.iter().map(|step| RawValue { raw: step }))?;
+    Ok((keys, summary))
 }
 
 fn properties() -> WriterPropertiesBuilder {
