@@ -1,6 +1,8 @@
 //! Entities and organizations as the client's own queries see them. Governing them is in `organization` and `team`.
 
 use super::project::parse_or_none;
+use super::run::RunPath;
+use super::stream::run_path;
 use super::{App, Error};
 use crate::access::{Caller, Principal};
 use crate::db::repo::entity::{self, FoundEntity};
@@ -8,6 +10,7 @@ use crate::db::schema::{ENTITIES, ORGANIZATIONS};
 use crate::db::tx::Read;
 use crate::domain::entity::EntityKind;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
+use crate::domain::name::EntityName;
 
 /// An entity that the caller knows of.
 #[derive(Debug, Clone)]
@@ -51,6 +54,30 @@ impl App {
             Ok::<_, Error>(belongs.then(|| found.into()))
         });
         found.await
+    }
+
+    /// The name of the entity that a path without one means.
+    pub(super) async fn own_entity(&self, caller: &Caller) -> Result<Option<EntityName>, Error> {
+        let caller = *caller;
+        let found = self.db.read(move |tx| entity::personal_of(tx, &caller).map_err(Error::from)).await?;
+        Ok(found.map(|found| found.entity.name))
+    }
+
+    /// The path of a run by the names that a request gives; a missing entity is the caller's own.
+    pub async fn path_of_run(
+        &self,
+        caller: &Caller,
+        entity: Option<&str>,
+        project: &str,
+        run: &str,
+    ) -> Result<RunPath, Error> {
+        match entity.filter(|name| !name.is_empty()) {
+            Some(entity) => run_path(entity, project, run),
+            None => {
+                let own = self.own_entity(caller).await?.ok_or(Error::Unauthenticated)?;
+                run_path(own.as_str(), project, run)
+            }
+        }
     }
 
     /// Where a person may log: their own entity first, then their teams. Others see the teams they share.

@@ -4,8 +4,9 @@ use super::project::seen;
 use super::run::{FoundRun, RunPath, existing};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
-use crate::db::repo::{file, run};
+use crate::db::repo::{file, garbage, run};
 use crate::domain::file::{FileContents, FilePath, RunFile};
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{FileId, RunId};
 use crate::storage::sign::Grant;
 
@@ -144,7 +145,9 @@ impl App {
                 let Some(owner) = file::owner(tx, *id)? else { continue };
                 let Some(found) = run::get(tx, &caller, owner)? else { continue };
                 let Some(found) = seen(&caller, Action::RunDelete, Some(found), &licence)? else { continue };
-                file::delete(tx, &found, *id)?;
+                if let Some(contents) = file::delete(tx, &found, *id)? {
+                    garbage::discard(tx, found.at.entity.id, StoredObject::RunFile(contents.object))?;
+                }
             }
             Ok::<_, Error>(ids.len())
         });

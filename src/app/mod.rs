@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Rewinding and forking runs.
+mod branch;
 /// Checking and writing out everything.
 pub mod check;
 /// Removing what nothing leads to any more.
@@ -39,6 +41,8 @@ pub mod team;
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
+/// Emptying the trash.
+mod trash;
 /// People.
 pub mod user;
 

@@ -1,5 +1,6 @@
 //! Runs: finding, making, changing, stopping and deleting them. What is streamed into them is in `stream` and `history`.
 
+use super::branch::{self, Fork};
 use super::project::{existing_entity, get_or_create, parse_or_none, seen};
 use super::{App, Error, stream};
 use crate::access::{Action, Allowed, Caller, Licence};
@@ -90,20 +91,26 @@ impl App {
         let summary = self.check_summary(input.summary.as_deref())?;
         check_texts(&input)?;
         let change = match &input.target {
-            Target::Existing(path) => Change::Existing(path.clone()),
+            // A resuming client names the run by id, and is no editor.
+            Target::Existing(path) if begins_session(&input) => Change::Existing(path.clone(), Action::RunLog),
+            Target::Existing(path) => Change::Existing(path.clone(), Action::RunUpdate),
             Target::Named { entity, project, run } => {
                 Change::named(entity.as_deref(), project.as_deref(), run.as_deref())?
             }
         };
+        let planned = self.fork_asked_for(caller, &change, config.as_ref()).await?;
         let (caller, licence, words) = (*caller, self.licence.clone(), random_bytes());
         let upserted = self.db.write(move |tx| {
             let (found, inserted) = match &change {
-                Change::Existing(path) => (existing(tx, &caller, path, Action::RunUpdate, &licence)?, false),
+                Change::Existing(path, action) => (existing(tx, &caller, path, *action, &licence)?, false),
                 Change::Named { entity, project, run } => {
                     let at = (entity.as_ref(), project, run);
                     named(tx, &caller, at, &input, words, &licence)?
                 }
             };
+            if let (true, Some(planned)) = (inserted, &planned) {
+                branch::carry_out(tx, &caller, planned, &found, &licence)?;
+            }
             let found = apply(tx, found, &input, inserted)?;
             if let Some(config) = &config {
                 write_config(tx, &found, config, &input)?;
@@ -202,6 +209,23 @@ impl App {
         self.db.read(move |tx| run::streams(tx, &found).map_err(Error::from)).await
     }
 
+    /// What a new run's config says about the run whose history it goes on with.
+    async fn fork_asked_for(
+        &self,
+        caller: &Caller,
+        change: &Change,
+        config: Option<&Value>,
+    ) -> Result<Option<Fork>, Error> {
+        let Change::Named { entity, project, run } = change else { return Ok(None) };
+        let Some(point) = config.and_then(run_config::branch_point) else { return Ok(None) };
+        let entity = match entity {
+            Some(entity) => entity.clone(),
+            None => self.own_entity(caller).await?.ok_or(Error::Unauthenticated)?,
+        };
+        let project = ProjectPath { entity, project: project.clone() };
+        self.plan_fork(caller, &RunPath { project, run: run.clone() }, &point).await
+    }
+
     fn check_config(&self, text: Option<&str>) -> Result<Option<Value>, Error> {
         let Some(text) = text else { return Ok(None) };
         if text.len() > self.settings.config_bytes {
@@ -235,7 +259,7 @@ impl App {
 /// A target whose names were checked.
 #[derive(Clone)]
 enum Change {
-    Existing(RunPath),
+    Existing(RunPath, Action),
     Named { entity: Option<EntityName>, project: ProjectName, run: RunName },
 }
 
@@ -374,10 +398,10 @@ fn apply(
 }
 
 /// The first request of a process brings everything; later ones bring either the config or the rest (wandb 0.31.0,
-/// `runupserter.go`), and an edit names the run by id.
+/// `runupserter.go`), and an edit says neither program nor host.
 fn begins_session(input: &UpsertRun) -> bool {
     let says_where = input.program.is_some() || input.host.is_some();
-    matches!(input.target, Target::Named { .. }) && input.state.is_none() && says_where && input.config.is_some()
+    input.state.is_none() && says_where && input.config.is_some()
 }
 
 fn started_again(run: Run) -> Run {

@@ -3,10 +3,12 @@
 
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Unchecked};
-use crate::db::repo::file;
+use crate::db::repo::garbage::Ticket;
 use crate::db::repo::run::FoundRun;
+use crate::db::repo::{file, garbage, stream};
 use crate::domain::file::FileContents;
-use crate::domain::id::{EntityId, FileId, ObjectId};
+use crate::domain::garbage::StoredObject;
+use crate::domain::id::{EntityId, FileId, ObjectId, SegmentId};
 use crate::storage::ObjectKey;
 use crate::storage::download::{ByteStream, Download};
 use crate::storage::range::RangeRequest;
@@ -65,41 +67,53 @@ impl App {
         let started = self.db.write(move |tx| {
             let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(None) };
             let owner = as_system(Action::RunLog, found)?.at.entity.id;
-            Ok::<_, Error>(Some((owner, tx.new_id::<ObjectId>()?)))
+            let object = tx.new_id::<ObjectId>()?;
+            let ticket = garbage::announce(tx, owner, StoredObject::RunFile(object))?;
+            Ok::<_, Error>(Some((owner, object, ticket)))
         });
-        let (owner, object) = started.await?.ok_or_else(gone)?;
-        let (store, key) = (self.stores.for_entity(owner), ObjectKey::run_file(object));
+        let (owner, object, ticket) = started.await?.ok_or_else(gone)?;
+        let key = ObjectKey::run_file(object);
         let expected =
             Expected { declared_bytes, max_bytes: self.settings.upload_bytes, idle_timeout: self.settings.upload_idle };
-        let received = receive(store, &key, body, &expected).await?;
-        let listed = match wanted_md5 {
-            Some(wanted) if wanted != received.md5 => {
-                Err(Error::invalid("Content-MD5", &"the bytes that arrived have another MD5 than declared"))
-            }
-            _ => self.list_contents(id, object, received).await,
-        };
-        if listed.is_err() {
-            store.delete(&key).await?;
+        let received = receive(self.stores.for_entity(owner), &key, body, &expected).await?;
+        if wanted_md5.is_some_and(|wanted| wanted != received.md5) {
+            return Err(Error::invalid("Content-MD5", &"the bytes that arrived have another MD5 than declared"));
         }
-        listed.map(|()| received.md5)
+        self.list_contents(id, object, received, ticket).await?;
+        Ok(received.md5)
     }
 
-    async fn list_contents(&self, id: FileId, object: ObjectId, received: Received) -> Result<(), Error> {
+    async fn list_contents(
+        &self,
+        id: FileId,
+        object: ObjectId,
+        received: Received,
+        ticket: Ticket,
+    ) -> Result<(), Error> {
         let (size_bytes, md5) = (received.size_bytes, received.md5);
         let stored = self.db.write(move |tx| {
             let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(false) };
             let found = as_system(Action::RunLog, found)?;
             let contents = FileContents { object, size_bytes, md5, uploaded_at: tx.now() };
-            Ok::<_, Error>(file::set_contents(tx, &found, id, contents)?.is_some())
+            let Some(replaced) = file::set_contents(tx, &found, id, contents)? else { return Ok(false) };
+            if let Some(replaced) = replaced {
+                garbage::discard(tx, found.at.entity.id, StoredObject::RunFile(replaced.object))?;
+            }
+            Ok::<_, Error>(garbage::keep(tx, &ticket)?)
         });
         if stored.await? { Ok(()) } else { Err(gone()) }
     }
 
     /// Opens what a token leads to.
     pub async fn open_download(&self, token: &str) -> Result<FileDownload, Error> {
-        let Grant::GetObject(object) = self.verify(token)? else {
-            return Err(Error::BadUrl("it is not for fetching".into()));
-        };
+        match self.verify(token)? {
+            Grant::GetObject(object) => self.open_file(object).await,
+            Grant::GetSegment(segment) => self.open_segment(segment).await,
+            Grant::PutFile(_) => Err(Error::BadUrl("it is not for fetching".into())),
+        }
+    }
+
+    async fn open_file(&self, object: ObjectId) -> Result<FileDownload, Error> {
         let found = self.db.read(move |tx| {
             let Some((file, found)) = file::by_object(tx, &Caller::SYSTEM, object)? else { return Ok(None) };
             let owner: EntityId = as_system(Action::RunRead, found)?.at.entity.id;
@@ -109,6 +123,13 @@ impl App {
         let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();
         let bytes = Download::open(self.stores.for_entity(owner), &ObjectKey::run_file(object)).await?;
         Ok(FileDownload { content_type, bytes })
+    }
+
+    async fn open_segment(&self, segment: SegmentId) -> Result<FileDownload, Error> {
+        let owner = self.db.read(move |tx| stream::segment_owner(tx, segment).map_err(Error::from)).await?;
+        let store = self.stores.for_entity(owner.ok_or_else(gone)?);
+        let bytes = Download::open(store, &ObjectKey::segment(segment)).await?;
+        Ok(FileDownload { content_type: "application/vnd.apache.parquet".into(), bytes })
     }
 
     fn verify(&self, token: &str) -> Result<Grant, Error> {

@@ -3,6 +3,7 @@
 
 mod garbage;
 mod liveness;
+mod purge;
 mod seal;
 
 use crate::app::App;
@@ -21,7 +22,8 @@ impl Jobs {
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
-        tasks.spawn(until(stopped, liveness::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
+        tasks.spawn(until(stopped, purge::run(app.clone())));
         Jobs { stop, tasks }
     }
 

@@ -57,6 +57,9 @@ def test_a_synced_run_has_its_files(synced, tmp_path):
     assert (tmp_path / "saved.txt").read_text() == "kept"
 
 
+@pytest.mark.skipif(
+    (0, 19) <= parsed(CLIENT_VERSION) < (0, 23), reason=f"`wandb sync` of {CLIENT_VERSION} reports exit code 0 for every run"
+)
 def test_a_run_that_failed_offline_is_failed_after_the_sync(sync, find_run):
     sync("failed1", exit_code=3)
 

@@ -28,7 +28,7 @@ pub struct SampleSpec {
 
 impl SampleSpec {
     /// Reads the client's JSON text. Clients up to 0.22 mean the step before `maxStep` as the last one, 0.31 `maxStep`
-    /// itself; they differ in how many samples they ask for: no more than there are steps, or one more.
+    /// itself, and only 0.31 asks for just as many samples as there are steps.
     pub fn parse(text: &str) -> Result<SampleSpec, Error> {
         let value = Value::parse(text.as_bytes(), MAX_DEPTH).map_err(|why| Error::invalid("specs", &why))?;
         let mut keys: Vec<String> = Vec::new();
@@ -42,9 +42,9 @@ impl SampleSpec {
         let samples = int("samples").map_or(DEFAULT_SAMPLES, |samples| usize::try_from(samples).unwrap_or(0));
         let min_step = int("minStep").unwrap_or(i64::MIN);
         let max_step = int("maxStep").map_or(i64::MAX, |max_step| {
-            let width = max_step.saturating_sub(min_step.max(0));
-            let is_exclusive = i64::try_from(samples).is_ok_and(|samples| samples <= width);
-            if is_exclusive { max_step.saturating_sub(1) } else { max_step }
+            let steps = max_step.saturating_sub(min_step.max(0)).saturating_add(1);
+            let is_inclusive = i64::try_from(samples).is_ok_and(|samples| samples == steps);
+            if is_inclusive { max_step } else { max_step.saturating_sub(1) }
         });
         Ok(SampleSpec { keys, samples, steps: min_step..=max_step })
     }
@@ -145,7 +145,7 @@ mod tests {
         let new = spec(r#"{"keys":["a"],"minStep":1000,"maxStep":1999,"samples":1000}"#);
         assert_eq!(new.steps, 1000..=1999);
         let last_page_of_old = spec(r#"{"keys":["a"],"minStep":2000,"maxStep":2003,"samples":1000}"#);
-        assert_eq!(last_page_of_old.steps, 2000..=2003);
+        assert_eq!(last_page_of_old.steps, 2000..=2002);
         let open = spec(r#"{"keys":["a"]}"#);
         assert_eq!((open.samples, open.steps), (500, i64::MIN..=i64::MAX));
         assert!(SampleSpec::parse("[1").is_err());

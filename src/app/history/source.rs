@@ -84,7 +84,7 @@ pub(super) fn too_much() -> Error {
 
 impl App {
     /// The part's segment, from memory or from its store.
-    pub(super) async fn segment(&self, part: &SealedPart) -> Result<Arc<Reader>, Error> {
+    pub(in crate::app) async fn segment(&self, part: &SealedPart) -> Result<Arc<Reader>, Error> {
         let key = Key::Segment(part.segment);
         if let Some(reader) = self.history.get::<Reader>(&key) {
             return Ok(reader);

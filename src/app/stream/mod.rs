@@ -1,12 +1,16 @@
 //! Taking in what a client streams into a run. What can be done outside the database is done before: one closure then
 //! finds the run, checks the caller, places the lines and writes them.
 
+mod branch;
+#[cfg(test)]
+mod branch_tests;
 mod incoming;
 mod place;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use branch::{Cut, fork, rewind};
 pub use place::begin_session;
 
 use super::{App, Error, seal};

@@ -1,5 +1,6 @@
 //! Files of a run.
 
+use super::garbage;
 use super::run::{self, FoundRun};
 use crate::access::{Action, Allowed, Caller, Unchecked};
 use crate::db::DbError;
@@ -7,6 +8,7 @@ use crate::db::schema::{PROJECTS, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILE
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::file::{FileContents, FilePath, RunFile};
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{EntityId, FileId, ObjectId, RunId};
 
 /// The id under which the path's bytes are to be uploaded; a new file is not listed before they have come.
@@ -106,4 +108,19 @@ pub fn with_owner(tx: &impl Read, id: FileId) -> Result<Option<(EntityId, RunFil
     let Some(run) = RUNS.get(tx, &file.run)? else { return Ok(None) };
     let project = PROJECTS.get(tx, &run.project)?;
     Ok(project.map(|project| (project.entity, file)))
+}
+
+/// Deletes at most `limit` files of a run that is being removed for good; `true` when none are left.
+pub fn purge(tx: &mut WriteTx<'_>, run: RunId, limit: usize) -> Result<bool, PutError> {
+    let page = RUN_FILE_BY_PATH.list(tx, &run, None, limit)?;
+    let Some(found) = RUNS.get(tx, &run)? else { return Ok(true) };
+    let Some(project) = PROJECTS.get(tx, &found.project)? else { return Ok(true) };
+    for (_, id) in &page {
+        let contents = RUN_FILES.get(tx, id)?.and_then(|file| file.contents);
+        if let Some(contents) = contents {
+            garbage::discard(tx, project.entity, StoredObject::RunFile(contents.object))?;
+        }
+        RUN_FILES.delete(tx, id)?;
+    }
+    Ok(page.len() < limit)
 }

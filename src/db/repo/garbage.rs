@@ -12,8 +12,9 @@ use crate::domain::id::{EntityId, JobId};
 
 /// Readers that have found an object may still be about to open it.
 const READERS_SECS: i64 = 600;
-/// Longer than making an object takes; the collector then takes it for forgotten.
-const MAKING_SECS: i64 = 3600;
+/// Longer than making an object takes, also the upload of a large file over a slow line; the collector then takes it
+/// for forgotten.
+const MAKING_SECS: i64 = 86_400;
 /// A removal that failed, or was cut off, is tried again after this time.
 const RETRY_SECS: i64 = 300;
 

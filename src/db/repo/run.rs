@@ -4,7 +4,8 @@ use super::project::{self, FoundProject, ProjectPath};
 use crate::access::{Action, Allowed, Caller, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ALERTS, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS, RUNS_BY_CREATION,
+    ALERTS, DELETED_RUNS, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS,
+    RUNS_BY_CREATION,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -205,4 +206,27 @@ pub fn alerts(
     let after = after.map(|id| (found.id, id));
     let listed = ALERTS.list(tx, &found.id, after.as_ref(), limit)?;
     Ok(listed.into_iter().map(|((_, id), alert)| (id, alert)).collect())
+}
+
+/// Runs that went into the trash before then, oldest first.
+pub fn deleted_before(tx: &impl Read, before: Timestamp, limit: usize) -> Result<Vec<RunId>, DbError> {
+    let deleted = DELETED_RUNS.list(tx, &(), None, limit)?;
+    Ok(deleted.into_iter().take_while(|(at, _)| *at <= before).map(|(_, id)| id).collect())
+}
+
+/// Deletes at most `limit` alerts of a run that is being removed for good; `true` when none are left.
+pub fn purge_alerts(tx: &mut WriteTx<'_>, id: RunId, limit: usize) -> Result<bool, DbError> {
+    let keys = ALERTS.keys(tx, &id, limit)?;
+    for key in &keys {
+        ALERTS.delete(tx, key)?;
+    }
+    Ok(keys.len() < limit)
+}
+
+/// Deletes the run itself, for good.
+pub fn purge(tx: &mut WriteTx<'_>, id: RunId) -> Result<(), DbError> {
+    RUN_CONFIGS.delete(tx, &id)?;
+    RUN_SUMMARIES.delete(tx, &id)?;
+    RUNS.delete(tx, &id)?;
+    Ok(())
 }

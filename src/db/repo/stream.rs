@@ -193,3 +193,9 @@ pub fn put_sealed(
 pub fn facts(tx: &impl Read, segment: SegmentId) -> Result<Option<Vec<u8>>, DbError> {
     Ok(SEGMENT_FACTS.get(tx, &segment)?.map(|facts| facts.0))
 }
+
+/// Whose store a segment is in, while any run's history has it.
+pub fn segment_owner(tx: &impl Read, segment: SegmentId) -> Result<Option<EntityId>, DbError> {
+    let Some((_, run, stream, place)) = PARTS_BY_SEGMENT.list(tx, &segment, None, 1)?.pop() else { return Ok(None) };
+    Ok(SEALED_PARTS.get(tx, &(run, stream, place))?.map(|part| part.owner))
+}

@@ -7,6 +7,7 @@ use crate::api::graphql::object::server::ServerSettings;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
 use crate::app::run::{Target, UpsertRun};
+use crate::domain::project::DEFAULT_PROJECT;
 use crate::domain::run::RunState;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
@@ -45,6 +46,23 @@ pub(super) struct UpsertBucketPayload {
 #[derive(InputObject)]
 pub(super) struct StopRunInput {
     id: ID,
+    client_mutation_id: Option<String>,
+}
+
+#[derive(InputObject)]
+pub(super) struct RewindRunInput {
+    run_name: String,
+    entity_name: Option<String>,
+    project_name: Option<String>,
+    /// Only `_step`.
+    metric_name: String,
+    metric_value: f64,
+    client_mutation_id: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub(super) struct RewindRunPayload {
+    rewound_run: Run,
     client_mutation_id: Option<String>,
 }
 
@@ -124,6 +142,20 @@ impl RunMutation {
         let request = Request::of(ctx);
         request.app.stop_run(&request.caller, id::run_path(&input.id)?).await.map_err(failed)?;
         Ok(StopRunPayload { success: true, client_mutation_id: input.client_mutation_id })
+    }
+
+    /// Takes back everything that was logged after a step.
+    async fn rewind_run(&self, ctx: &Context<'_>, input: RewindRunInput) -> async_graphql::Result<RewindRunPayload> {
+        let request = Request::of(ctx);
+        if input.metric_name != "_step" {
+            return Err(invalid("a run can be rewound by `_step` only"));
+        }
+        let project = input.project_name.as_deref().unwrap_or(DEFAULT_PROJECT);
+        let entity = input.entity_name.as_deref();
+        let path = request.app.path_of_run(&request.caller, entity, project, &input.run_name).await.map_err(failed)?;
+        let step = input.metric_value.floor() as i64;
+        let rewound = request.app.rewind_run(&request.caller, path, step).await.map_err(failed)?;
+        Ok(RewindRunPayload { rewound_run: Run::with_project(rewound), client_mutation_id: input.client_mutation_id })
     }
 
     /// Puts the run into the trash.

@@ -1,0 +1,87 @@
+//! The trash: deleted runs are kept for a while, then removed for good with everything that was theirs.
+
+use super::{App, Error};
+use crate::db::repo::{file, run, stream};
+use crate::domain::id::RunId;
+
+/// Runs looked at in one read.
+const PAGE: usize = 100;
+/// Records deleted in one transaction: others wait behind it.
+const RECORDS: usize = 500;
+const SECS_PER_DAY: i64 = 86_400;
+
+impl App {
+    /// Removes the runs that were in the trash for long enough. Says how many. May be cut off anywhere: the run itself
+    /// goes last.
+    pub async fn purge_trash(&self) -> Result<usize, Error> {
+        let before = self.clock.now().plus_secs(-self.settings.trash_days * SECS_PER_DAY);
+        let mut purged = 0;
+        loop {
+            let due = self.db.read(move |tx| run::deleted_before(tx, before, PAGE).map_err(Error::from)).await?;
+            if due.is_empty() {
+                return Ok(purged);
+            }
+            for id in due {
+                self.purge_run(id).await?;
+                purged += 1;
+            }
+        }
+    }
+
+    async fn purge_run(&self, id: RunId) -> Result<(), Error> {
+        while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
+        while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
+        let purged = self.db.write(move |tx| {
+            stream::purge(tx, id)?;
+            Ok::<_, Error>(run::purge(tx, id)?)
+        });
+        purged.await?;
+        tracing::info!(run.id = %id, "removed a run from the trash");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::run::{Target, UpsertRun};
+    use crate::app::testing::{World, history};
+    use crate::db::schema::CATALOGUE;
+    use crate::db::{DbError, verify};
+
+    fn named(run: &str) -> UpsertRun {
+        let target = Target::Named { entity: Some("ada".into()), project: Some("p".into()), run: Some(run.into()) };
+        UpsertRun { target, config: Some("{}".into()), ..UpsertRun::default() }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_run_keeps_its_name_until_it_is_purged_with_all_that_was_its() {
+        let world = World::new().await;
+        let app = &world.app;
+        app.upsert_run(&world.ada, named("r")).await.unwrap();
+        world.send("r", &history(0, &[r#"{"_step":0,"a":1}"#])).await;
+        let (_, uploads) = app.create_run_files(&world.ada, world.at("r"), vec!["a.txt".into()]).await.unwrap();
+        let body = futures_util::stream::iter([Ok::<_, String>(bytes::Bytes::from_static(b"hello"))]);
+        app.receive_file(&uploads[0].token, Some(5), None, body).await.unwrap();
+        app.delete_run(&world.ada, world.at("r")).await.unwrap();
+
+        assert!(app.upsert_run(&world.ada, named("r")).await.is_err());
+        assert_eq!(app.purge_trash().await.unwrap(), 0);
+        world.clock.advance_secs(31 * 86_400);
+        assert_eq!(app.purge_trash().await.unwrap(), 1);
+        assert_eq!(app.purge_trash().await.unwrap(), 0);
+        world.clock.advance_secs(86_400);
+        app.collect_garbage().await.unwrap();
+
+        let again = app.upsert_run(&world.ada, named("r")).await.unwrap();
+        assert!(again.inserted);
+        assert_eq!(app.run_streams(&again.run).await.unwrap().history.lines, 0);
+        let (files, _) = app.list_run_files(&again.run, None, 10, |_| true).await.unwrap();
+        assert!(files.is_empty());
+        let faults = app.db.read(|tx| {
+            let mut faults = Vec::new();
+            verify::verify(tx, &CATALOGUE, &mut faults)?;
+            Ok::<_, DbError>(faults)
+        });
+        assert_eq!(faults.await.unwrap(), Vec::<String>::new());
+    }
+}
