@@ -88,7 +88,10 @@ fn a_kill_at_any_moment_loses_no_acknowledged_line_or_file_and_doubles_none() {
     for uploads in &uploads {
         assert_files(&server, &account, uploads);
     }
-    assert_eq!(parts_of_uploads(&server.data().join("objects")), 0, "parts of uploads are left");
+    let objects = server.data().join("objects");
+    assert!(server.terminate().success());
+    assert_eq!(parts_of_uploads(&objects), 0, "parts of objects are left");
+    assert!(objects.join("segments").exists(), "nothing was sealed");
     waits.sort();
     let lines: u64 = writers.iter().flat_map(|writer| writer.acknowledged).sum();
     let requests: u64 = writers.iter().map(|writer| writer.requests).sum();

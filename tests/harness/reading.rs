@@ -33,10 +33,10 @@ pub fn assert_holds(server: &Server, account: &Account, run: &str, acknowledged:
     let mut found = Vec::new();
     for first in (0..rows + PAGE).step_by(PAGE as usize) {
         let page = json!({ "minStep": first, "maxStep": first + PAGE, "pageSize": PAGE });
-        found.extend(texts(ask(server, account, run, HISTORY, &page)["history"].take()));
+        found.extend(texts(&ask(server, account, run, HISTORY, &page)["history"]));
     }
     assert_rows(run, "history", &found, rows, history_row);
-    let found = texts(ask(server, account, run, EVENTS, &json!({ "samples": events + 1 }))["events"].take());
+    let found = texts(&ask(server, account, run, EVENTS, &json!({ "samples": events + 1 }))["events"]);
     assert_rows(run, "events", &found, events, events_row);
     assert_console(server, account, run, lines);
 }
@@ -75,7 +75,7 @@ fn ask(server: &Server, account: &Account, run: &str, query: &str, more: &Value)
     server.query(account, query, &variables)["project"]["run"].take()
 }
 
-fn texts(list: Value) -> Vec<String> {
+fn texts(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|row| row.as_str().unwrap().to_owned()).collect()
 }
 

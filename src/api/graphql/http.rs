@@ -52,8 +52,7 @@ pub async fn post(
     };
     let is_long = body.len() > INLINE_BYTES;
     let parse = move || {
-        let envelope: Envelope = serde_json::from_slice(&body)
-            .map_err(|why| format!("the request is not what GraphQL takes: {}", shortened(&why.to_string())))?;
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(|why| not_an_envelope(&why))?;
         let document = document::read(&envelope.query)?;
         Ok((envelope, document))
     };
@@ -79,6 +78,15 @@ pub async fn post(
     }
     let written = on_pool_if(true, move || Ok(write_answer(&answer.data, &answer.errors))).await;
     respond(status, written.unwrap_or_default())
+}
+
+/// The library would repeat a value in a wrong place, and that may be a key.
+fn not_an_envelope(why: &serde_json::Error) -> String {
+    if why.is_data() {
+        "a GraphQL request is a JSON object with the text `query` and, if need be, the object `variables`".to_owned()
+    } else {
+        format!("a GraphQL request is JSON, and this is none: {why}")
+    }
 }
 
 fn shortened(message: &str) -> &str {

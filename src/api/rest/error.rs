@@ -62,7 +62,7 @@ impl RestError {
     /// What the person reads; a defect's own words stay in the log.
     pub(in crate::api) fn message(&self) -> String {
         match self {
-            Self::Body(rejection) => rejection.body_text(),
+            Self::Body(rejection) => without_value(&rejection.body_text()),
             Self::Parameters(rejection) => rejection.body_text(),
             Self::Path(rejection) => rejection.body_text(),
             Self::Route => "there is no such route; `/api/v1/openapi.json` lists those there are".to_owned(),
@@ -86,5 +86,32 @@ impl IntoResponse for RestError {
         let mut response = (status, Json(ErrorBody { error })).into_response();
         add_advice(&mut response);
         response
+    }
+}
+
+/// The library repeats a value of the wrong type, and that may be a password or a key.
+fn without_value(message: &str) -> String {
+    let kinds = ["invalid type: ", "invalid value: "];
+    let found = kinds.iter().find_map(|kind| Some((message.find(kind)?, message.rfind(", expected ")?)));
+    match found {
+        Some((from, to)) if from < to => format!("{}not what belongs here{}", &message[..from], &message[to..]),
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_not_repeated() {
+        let wrong = |text: &str| serde_json::from_str::<[u8; 1]>(text).unwrap_err().to_string();
+
+        for text in ["[\"a secret\"]", "[\"a, expected secret\"]", "\"a secret\"", "[12345]"] {
+            let told = without_value(&format!("members: {}", wrong(text)));
+            assert!(!told.contains("secret") && !told.contains("12345"), "{told}");
+            assert!(told.starts_with("members: not what belongs here, expected "), "{told}");
+        }
+        assert_eq!(without_value("missing field `name`"), "missing field `name`");
     }
 }
