@@ -53,7 +53,7 @@ impl App {
                 Principal::Operator | Principal::System => true,
                 Principal::Anonymous => false,
             };
-            let private = knows.then(|| PrivateFacts { email: user.email, is_system_admin: user.system_admin });
+            let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
             Person { id, username: user.name.to_string(), full_name: user.full_name, private }
         }))
     }

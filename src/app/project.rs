@@ -75,7 +75,7 @@ impl App {
         input: UpsertProject,
     ) -> Result<(Allowed<FoundProject>, bool), Error> {
         let name = ProjectName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
-        let entity = input.entity.as_deref().map(|text| existing_entity(text)).transpose()?;
+        let entity = input.entity.as_deref().map(existing_entity).transpose()?;
         let (caller, licence) = (*caller, self.licence.clone());
         let upserted = self.db.write(move |tx| {
             let (found, is_new) = get_or_create(tx, &caller, entity.as_ref(), &name, &licence)?;

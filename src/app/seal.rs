@@ -120,7 +120,7 @@ impl App {
                     match self.seal(run, stream).await {
                         Ok(segments) => sealed += segments,
                         Err(error) => {
-                            tracing::error!(%error, run.id = %run, ?stream, "a run's lines could not be sealed")
+                            tracing::error!(%error, run.id = %run, ?stream, "a run's lines could not be sealed");
                         }
                     }
                 }
@@ -261,26 +261,26 @@ fn make(tail: &Tail) -> Result<Made, Error> {
         object_bytes: 0,
     };
     match tail.stream {
-        Stream::Console => make_console(tail, part),
-        Stream::History | Stream::Events => make_rows(tail, part),
+        Stream::Console => make_console(tail, &part),
+        Stream::History | Stream::Events => make_rows(tail, &part),
     }
 }
 
 /// Of what was sent for a line the newest stays.
-fn make_console(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
+fn make_console(tail: &Tail, part: &SealedPart) -> Result<Made, Error> {
     let mut lines = BTreeMap::new();
     for (_, chunk) in &tail.chunks {
         let text = chunk.text()?;
         lines.extend((chunk.first_line..).zip(text.split_terminator('\n').map(str::to_owned)));
     }
     let bytes = Bytes::from(encode_lines(&lines).map_err(|why| DbError::Unavailable(why.to_string()))?);
-    let part = SealedPart { rows: lines.len() as u64, object_bytes: bytes.len() as u64, ..part };
+    let part = SealedPart { rows: lines.len() as u64, object_bytes: bytes.len() as u64, ..part.clone() };
     Ok(Made { part: Some(part), objects: vec![(StoredObject::Console, bytes)], facts: None })
 }
 
 /// Of rows with equal steps the newest stays, so that the steps of a segment ascend strictly. Events have no steps;
 /// they are numbered by their lines.
-fn make_rows(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
+fn make_rows(tail: &Tail, part: &SealedPart) -> Result<Made, Error> {
     let texts = texts(tail)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let newest = newest_rows(&texts)?;
@@ -306,7 +306,7 @@ fn make_rows(tail: &Tail, part: SealedPart) -> Result<Made, Error> {
         is_lossless: segment.meta.is_lossless,
         is_sparse: segment.meta.is_sparse,
         object_bytes: bytes.len() as u64,
-        ..part
+        ..part.clone()
     };
     let mut objects: Vec<(ObjectKind, Bytes)> = vec![(StoredObject::Segment, bytes)];
     if tail.stream == Stream::History {

@@ -8,6 +8,7 @@ use async_graphql::{Error, ErrorExtensionValues, Value};
 const STATUS: &str = "status";
 
 /// The error of a resolver, with the status that the whole answer is to have.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
 pub(super) fn failed(error: app::Error) -> Error {
     let (status, code) = status_of(&error);
     with_status(message_of(&error), status_told(status), code)

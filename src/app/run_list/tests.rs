@@ -73,7 +73,14 @@ impl World {
     /// Takes the record of a run away and leaves the index alone: whoever reads the run fails.
     async fn damage(&self, id: RunId) {
         let key = (RUNS.space.number, id).to_bytes();
-        self.app.db.write(move |tx| Ok::<_, Error>(tx.delete(key.clone()))).await.unwrap();
+        self.app
+            .db
+            .write(move |tx| {
+                tx.delete(key.clone());
+                Ok::<_, Error>(())
+            })
+            .await
+            .unwrap();
     }
 
     async fn page(&self, at: &Allowed<FoundProject>, wanted: Wanted) -> Result<RunPage, Error> {

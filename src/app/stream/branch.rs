@@ -75,7 +75,7 @@ pub fn rewind(tx: &mut WriteTx<'_>, found: Allowed<FoundRun>, cut: &Cut) -> Resu
     let rewound = Run { generation: old + 1, ..found.run.clone() };
     run::put(tx, &found, &rewound)?;
     let found = found.map(|found| FoundRun { run: rewound, ..found });
-    begin_at(tx, &found, left, cut, streams)?;
+    begin_at(tx, &found, &left, cut, &streams)?;
     run::put_summary(tx, &found, "{}".to_owned())?;
     Ok(found)
 }
@@ -92,16 +92,16 @@ pub fn fork(
     for (_, part) in &left.parts {
         stream::add_part(tx, child.id, Stream::History, part)?;
     }
-    begin_at(tx, child, left, cut, RunStreams::default())
+    begin_at(tx, child, &left, cut, &RunStreams::default())
 }
 
 /// Writes the tail and the state of a run whose history was cut.
 fn begin_at(
     tx: &mut WriteTx<'_>,
     found: &Allowed<FoundRun>,
-    left: Left,
+    left: &Left,
     cut: &Cut,
-    before: RunStreams,
+    before: &RunStreams,
 ) -> Result<(), Error> {
     for (place, chunk) in &left.chunks {
         stream::put_chunk(tx, found, Stream::History, *place, chunk)?;
@@ -127,7 +127,7 @@ fn left(tx: &impl Read, run: RunId, generation: u32, streams: &RunStreams, cut: 
             left.dropped.push((place, part));
             continue;
         }
-        let part = if part.end_step() > cut.step { cut_part(part, cut)? } else { part };
+        let part = if part.end_step() > cut.step { cut_part(&part, cut)? } else { part };
         left.state.lines = left.state.lines.max(part.end_line);
         left.parts.push((place, part));
     }
@@ -147,9 +147,9 @@ fn left(tx: &impl Read, run: RunId, generation: u32, streams: &RunStreams, cut: 
     Ok(left)
 }
 
-fn cut_part(part: SealedPart, cut: &Cut) -> Result<SealedPart, Error> {
+fn cut_part(part: &SealedPart, cut: &Cut) -> Result<SealedPart, Error> {
     let rows = *cut.rows.get(&part.segment).ok_or_else(changed)?;
-    Ok(SealedPart { end_line: part.first_line.saturating_add(rows), last_step: Some(cut.step), ..part })
+    Ok(SealedPart { end_line: part.first_line.saturating_add(rows), last_step: Some(cut.step), ..part.clone() })
 }
 
 /// Lines were sealed between the plan and the transaction: the next try sees them.

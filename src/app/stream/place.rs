@@ -151,7 +151,7 @@ fn split_console(known: &mut Vec<ConsoleBlock>, chunk: &Chunk, end: u64) -> Vec<
         places.push(new);
         match known.last_mut() {
             Some(open) if open.own_line + open.count == from && open.line + open.count == end => {
-                open.count += new.count
+                open.count += new.count;
             }
             _ => known.push(new),
         }

@@ -38,7 +38,8 @@ impl Field {
         if let Some(field) = Self::named(key) {
             return Ok(field);
         }
-        let groups: [(&str, fn(String) -> Self); 4] = [
+        type Group = (&'static str, fn(String) -> Field);
+        let groups: [Group; 4] = [
             ("config.", Self::Config),
             ("summary_metrics.", Self::Summary),
             ("summaryMetrics.", Self::Summary),
