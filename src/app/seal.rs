@@ -289,15 +289,7 @@ fn make_rows(tail: &Tail, part: &SealedPart) -> Result<Made, Error> {
         Err(SegmentError::Empty) => return Ok(Made { part: None, objects: Vec::new(), facts: None }),
         written => written?,
     };
-    let facts = match (tail.stream, &newest) {
-        // Rows that are replaced count as rows that were logged.
-        (Stream::History, Some(_)) => {
-            let mut facts = RowFacts::default();
-            texts.iter().try_for_each(|text| facts.observe(text))?;
-            facts
-        }
-        (stream, _) => facts_of(stream, &segment, &kept),
-    };
+    let facts = facts_of(tail.stream, &segment, &kept);
     let bytes = Bytes::from(segment.bytes);
     let mut part = SealedPart {
         rows: segment.meta.rows,
@@ -337,7 +329,13 @@ fn facts_of(stream: Stream, segment: &Segment, kept: &[&str]) -> RowFacts {
             last.map(|row| LastRow { step: segment.meta.max_step, row: row.to_owned() })
         }
     };
-    RowFacts { keys: segment.meta.keys.clone(), summary: segment.summary.clone(), last }
+    RowFacts {
+        keys: segment.meta.keys.clone(),
+        summary: segment.summary.clone(),
+        last,
+        first_step: (stream == Stream::History).then_some(segment.meta.min_step),
+        may_count_twice: false,
+    }
 }
 
 /// Runs the work on a thread of its own that gives way to requests: nobody waits for sealing. The thread ends with the

@@ -13,6 +13,11 @@ pub struct RowFacts {
     pub summary: SummaryState,
     /// The row of the largest step; of several the newest.
     pub last: Option<LastRow>,
+    #[serde(default)]
+    pub first_step: Option<i64>,
+    /// Some row came after one of its own step or a later one, so it may replace an older row that was counted too.
+    #[serde(default)]
+    pub may_count_twice: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,8 @@ impl RowFacts {
         for row in text.lines().filter(|row| !row.is_empty()) {
             let mut own = None;
             project(row, &wanted, |_, value| own = value.as_i64())?;
+            self.may_count_twice |= own.is_some() && own <= self.keys.last_step;
+            self.first_step = self.first_step.or(own);
             self.keys.observe_row(row, own)?;
             self.summary.fold_row(row)?;
             let largest = self.last_step(last);
@@ -55,6 +62,9 @@ impl RowFacts {
 
     /// Takes in what is known about later rows.
     pub fn append(&mut self, later: &RowFacts) {
+        let overlaps = later.first_step.is_some() && later.first_step <= self.keys.last_step;
+        self.may_count_twice |= later.may_count_twice || overlaps;
+        self.first_step = self.first_step.or(later.first_step);
         self.keys.append(&later.keys);
         self.summary.append(&later.summary);
         if let Some(row) = &later.last

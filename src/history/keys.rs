@@ -51,19 +51,14 @@ impl KeyStatistics {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// Takes in one row; rows come in the order of their steps. A row of a step that was there already replaces one, as
-    /// when a client sends a run again, so only keys that are new in it count.
+    /// Takes in one row; rows come in the order of their steps.
     pub fn observe_row(&mut self, row: &str, step: Option<i64>) -> Result<(), JsonError> {
         let mut guess = 0;
-        let replaces = step.is_some() && step <= self.last_step;
         self.last_step = self.last_step.max(step);
         flatten(row, |name, value| {
-            let known = self.keys.len();
             if let Some(at) = self.find_or_add(name, guess) {
                 guess = at + 1;
-                if !replaces || at == known {
-                    self.keys[at].observe(value);
-                }
+                self.keys[at].observe(value);
             }
         })
     }
@@ -97,16 +92,15 @@ impl KeyStatistics {
         self.append(&KeyStatistics { keys: vec![key], last_step: Some(*last), index: HashMap::new() });
     }
 
-    /// Takes in the statistics of later rows, or of rows that replace those there are.
+    /// Takes in the statistics of later rows.
     pub fn append(&mut self, later: &KeyStatistics) {
-        let replaces = later.last_step.is_some() && later.last_step <= self.last_step;
         self.last_step = self.last_step.max(later.last_step);
         for key in &later.keys {
             let known = self.keys.len();
             let Some(at) = self.find_or_add(&key.name, usize::MAX) else { continue };
             if at == known {
                 self.keys[at] = key.clone();
-            } else if !replaces {
+            } else {
                 self.keys[at].append(key);
             }
         }
@@ -261,23 +255,6 @@ mod tests {
             )
         );
         assert_eq!(KeyStatistics::default().to_value().to_text(), r#"{"sets":[],"keys":{},"lastStep":-1}"#);
-    }
-
-    #[test]
-    fn rows_that_are_sent_again_count_once() {
-        let text = |statistics: &KeyStatistics| statistics.to_value().to_text();
-        let mut twice = of(&ROWS);
-        let once = twice.clone();
-        for (step, row) in (0..).zip(ROWS) {
-            twice.observe_row(row, Some(step)).unwrap();
-        }
-        assert_eq!(text(&twice), text(&once));
-
-        twice.append(&once);
-        assert_eq!(text(&twice), text(&once));
-
-        twice.observe_row(r#"{"new":1}"#, Some(0)).unwrap();
-        assert_eq!(twice.key("new").unwrap().types, [("number".to_owned(), 1)]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) enum Key {
     Console(SegmentId),
     TailColumn(RunId, String),
     Facts(RunId, Stream),
+    /// Of a history, from its rows.
+    ReadFacts(RunId),
 }
 
 pub struct Cache {

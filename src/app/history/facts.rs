@@ -4,7 +4,7 @@
 
 use super::cache::{Cache, Key};
 use super::columns::texts;
-use super::rows::without_step;
+use super::rows::{RowQuery, without_step};
 use crate::access::{Action, Allowed};
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
@@ -124,9 +124,35 @@ impl App {
             let cache = Arc::clone(&self.history);
             let tasks = self.db.read(move |tx| tasks(tx, &ids, stream, &cache)).await?;
             for task in tasks {
-                known.push(self.carry_out(task, stream).await?);
+                let found = self.carry_out(task, stream).await?;
+                let is_doubtful = stream == Stream::History && found.facts.may_count_twice;
+                known.push(if is_doubtful { self.known_by_reading(runs[known.len()], &found).await? } else { found });
             }
         }
+        Ok(known)
+    }
+
+    /// From all rows that count: for runs where newer rows may have replaced older ones.
+    async fn known_by_reading(&self, run: &Allowed<FoundRun>, counted: &Known) -> Result<Arc<Known>, Error> {
+        let key = Key::ReadFacts(run.id);
+        let known = self.history.get::<Known>(&key);
+        if let Some(known) =
+            known.filter(|known| (known.generation, known.lines) == (counted.generation, counted.lines))
+        {
+            return Ok(known);
+        }
+        let query = RowQuery { stream: Stream::History, steps: i64::MIN..=i64::MAX, samples: usize::MAX };
+        let rows = self.history_rows(run, &query).await?;
+        let (generation, lines) = (counted.generation, counted.lines);
+        let facts = self.on_pool(move || {
+            let mut facts = RowFacts::default();
+            for row in &rows {
+                facts.observe(row)?;
+            }
+            Ok(facts)
+        });
+        let known = Arc::new(Known { generation, lines, facts: facts.await? });
+        self.history.put(key, Arc::clone(&known), known.facts.memory_bytes());
         Ok(known)
     }
 
