@@ -108,7 +108,7 @@ fn ten_megabytes_of_variables_are_taken_as_wandb_verify_sends_them() {
     variables["desc"] = json!("x".repeat(17 << 20));
     let refused = world.server.graphql(&world.account, query, &variables);
     // Old clients try 413 again for days.
-    assert_refused(&refused, &[400], "17 MB of variables");
+    assert_refused(&refused, &[413], "17 MB of variables");
     assert!(world.server.peak_rss_bytes() < 256 << 20, "{} bytes", world.server.peak_rss_bytes());
 }
 
@@ -137,12 +137,12 @@ fn names_that_would_break_a_path_are_refused_and_the_longest_texts_bounded() {
     }
     let long = json!("x".repeat((1 << 20) + 1));
     for field in ["name", "displayName", "groupName", "jobType", "host", "commit", "jobProgram", "jobRepo", "sweep"] {
-        assert_refused(&upsert(field, &long), &[400], field);
+        assert_refused(&upsert(field, &long), &[413], field);
     }
-    assert_refused(&upsert("tags", &json!(vec!["tag"; 100_000])), &[400], "100,000 tags");
+    assert_refused(&upsert("tags", &json!(vec!["tag"; 100_000])), &[413], "100,000 tags");
     let config = json!(format!("{{\"a\":{{\"value\":\"{}\"}}}}", "x".repeat(11 << 20)));
     let query = "mutation Upsert($v: JSONString) { upsertBucket(input: { modelName: \"p\", name: \"big\", config: $v }) { inserted } }";
-    assert_refused(&world.server.graphql(&world.account, query, &json!({ "v": config })), &[400], "a config of 11 MB");
+    assert_refused(&world.server.graphql(&world.account, query, &json!({ "v": config })), &[413], "a config of 11 MB");
     for config in ["{", "[]", "1", "{\"a\":tru}", &nested("[", "", "]", 100_000)] {
         let answer = world.server.graphql(&world.account, query, &json!({ "v": config }));
         assert_refused(&answer, &[400], &config[..config.len().min(20)]);

@@ -14,13 +14,13 @@ pub(super) fn failed(error: app::Error) -> Error {
     with_status(message_of(&error), status_told(status), code)
 }
 
-/// The Python code of older clients tries these again for days (wandb 0.17.9 to 0.22.3).
+/// The Python code of older clients tries these again for days (wandb 0.17.9 to 0.22.3). It does so on 413 too, but there
+/// is no other word for too much, and newer clients give up on it.
 pub(super) fn status_told(status: StatusCode) -> StatusCode {
     match status {
-        StatusCode::UNPROCESSABLE_ENTITY
-        | StatusCode::CONFLICT
-        | StatusCode::PAYLOAD_TOO_LARGE
-        | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            StatusCode::BAD_REQUEST
+        }
         other => other,
     }
 }
