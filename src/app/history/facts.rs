@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Tails that are in memory at once, compressed, while the facts of many runs are made.
 const TAILS_BYTES: usize = 16 << 20;
+/// More rows are not read for the sake of their number.
+const READ_ROWS_MAX: u64 = 500_000;
 /// What the names of the machine's own metrics begin with (wandb 0.17.9 to 0.31.0).
 const SYSTEM: &str = "system.";
 
@@ -132,8 +134,9 @@ impl App {
         Ok(known)
     }
 
-    /// From all rows that count: for runs where newer rows may have replaced older ones.
-    async fn known_by_reading(&self, run: &Allowed<FoundRun>, counted: &Known) -> Result<Arc<Known>, Error> {
+    /// From all rows that count: for runs where newer rows may have replaced older ones. Of a run that is too long for
+    /// that, a replaced row counts as well as the one in its place.
+    async fn known_by_reading(&self, run: &Allowed<FoundRun>, counted: &Arc<Known>) -> Result<Arc<Known>, Error> {
         let key = Key::ReadFacts(run.id);
         let known = self.history.get::<Known>(&key);
         if let Some(known) =
@@ -141,8 +144,14 @@ impl App {
         {
             return Ok(known);
         }
+        if counted.lines > READ_ROWS_MAX {
+            return Ok(Arc::clone(counted));
+        }
         let query = RowQuery { stream: Stream::History, steps: i64::MIN..=i64::MAX, samples: usize::MAX };
-        let rows = self.history_rows(run, &query).await?;
+        let rows = match self.history_rows(run, &query).await {
+            Err(Error::Invalid { .. }) => return Ok(Arc::clone(counted)), // too much text at once
+            rows => rows?,
+        };
         let (generation, lines) = (counted.generation, counted.lines);
         let facts = self.on_pool(move || {
             let mut facts = RowFacts::default();
