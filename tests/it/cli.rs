@@ -2,6 +2,9 @@
 
 use crate::server::{Place, Server, wait_for};
 use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn out(output: &Output) -> String {
@@ -147,6 +150,29 @@ fn a_socket_that_a_killed_server_left_behind_does_not_hinder() {
     assert!(place.data().join("admin.sock").exists());
 
     succeeded(place.run(&["user", "list"], ""));
+}
+
+#[test]
+fn what_lies_in_the_data_directory_is_for_its_owner_whatever_the_umask() {
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    let place = Place::new();
+    let data = place.data();
+    let mut lax = Command::new("sh");
+    lax.args(["-c", r#"umask 000 && exec "$@""#, "sh", env!("CARGO_BIN_EXE_weighhouse"), "serve", "--data-dir"]);
+    lax.arg(&data);
+    let server = place.serve_with(lax);
+
+    assert_eq!(mode(&data), 0o700);
+    for file in ["metadata.redb", "master.key", "lock", "admin.sock"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    assert!(!server.log().contains("chmod 700"), "{}", server.log());
+    drop(server);
+
+    std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let server = place.serve();
+    assert!(server.log().contains("chmod 700") && server.log().contains("WARN"), "{}", server.log());
+    assert_eq!(mode(&data), 0o755);
 }
 
 #[test]
