@@ -230,7 +230,8 @@ mod tests {
         let body = StreamBody::parse(text.as_bytes(), &FILES).unwrap();
 
         assert_eq!(body.files, [("f1", StreamFile { offset: 1, ..StreamFile::default() })]);
-        for bad in [r#""uploaded":[1]"#, r#""files":{"other":{"content":[{}]}}"#, r#""files":{"other":{"offset":"x"}}"#] {
+        for bad in [r#""uploaded":[1]"#, r#""files":{"other":{"content":[{}]}}"#, r#""files":{"other":{"offset":"x"}}"#]
+        {
             assert!(StreamBody::parse(format!("{{{bad}}}").as_bytes(), &FILES).is_err(), "{bad}");
         }
     }
