@@ -68,6 +68,7 @@ async fn tell(lines: &mpsc::Sender<String>, faults: Vec<String>) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "lines are handed on by value")]
 fn problem(fault: String) -> String {
     json!({ "problem": fault }).to_string()
 }
