@@ -5,4 +5,6 @@
 mod cli;
 mod organization;
 mod permission;
+mod run_permission;
 mod server;
+mod tenant;

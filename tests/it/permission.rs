@@ -1,5 +1,5 @@
 //! Who may do what with organizations, teams and people: every role against every request, over HTTP.
-//! What is expected is read from `permissions.tsv`.
+//! What is expected is read from `permissions.tsv`. Projects, runs and keys are in `run_permission`.
 
 use crate::server::{Place, Server};
 use serde_json::{Value, json};
@@ -11,15 +11,15 @@ const ROLES: [&str; 6] = ["view_only", "member", "registry_admin", "team_admin",
 const HOLDERS: [&str; 4] = ["member", "team_admin", "org_admin", "system_admin"];
 
 /// A request that an action guards, and what has to be arranged before each attempt.
-struct Row {
-    action: &'static str,
+pub struct Row {
+    pub action: &'static str,
     method: &'static str,
     path: &'static str,
     body: Value,
     before: &'static [(&'static str, &'static str, &'static str)],
 }
 
-fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<Row> {
     let row = |action, method, path, body| Row { action, method, path, body, before: &[] };
     vec![
         row("team:read", "GET", "/api/v1/teams/vision/members", Value::Null),
@@ -49,6 +49,12 @@ fn rows() -> Vec<Row> {
         },
         row("user:manage", "GET", "/api/v1/users", Value::Null),
         row("user:manage", "POST", "/api/v1/users", json!({ "username": "NEW", "email": "NEW@example.com" })),
+        row(
+            "api_key:import",
+            "POST",
+            "/api/v1/users",
+            json!({ "username": "NEW", "email": "NEW@example.com", "api_key": format!("NEW{}", "k".repeat(40)) }),
+        ),
         Row {
             before: &[("POST", "/api/v1/users", "passer-by")],
             ..row("user:manage", "DELETE", "/api/v1/users/passer-by", Value::Null)
@@ -57,7 +63,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// The cells of each action, by role.
-fn cells() -> BTreeMap<&'static str, BTreeMap<&'static str, &'static str>> {
+pub fn cells() -> BTreeMap<&'static str, BTreeMap<&'static str, &'static str>> {
     let lines = include_str!("../permissions.tsv").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let fields = lines.map(|line| line.split('\t').collect::<Vec<_>>());
     fields.map(|fields| (fields[1], ROLES.into_iter().zip(fields[2..8].iter().copied()).collect())).collect()

@@ -86,17 +86,35 @@ impl Server<'_> {
 
     /// One request over the network with a key.
     pub fn ask(&self, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, text) = self.ask_as(Some(key), method, path, &body);
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// One request over the network, with or without a key; the answer as it came.
+    pub fn ask_as(&self, key: Option<&str>, method: &str, path: &str, body: &str) -> (u16, String) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = http::Request::builder()
+        let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {key}"))
-            .header("content-type", "application/json")
-            .body(if body.is_null() { String::new() } else { body.to_string() })
-            .unwrap();
-        let mut answer = agent.run(request).unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let mut answer = agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    /// The status of a request without a key, whatever its answer is made of.
+    pub fn status(&self, method: &str, path: &str) -> u16 {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        agent.run(request.body(String::new()).unwrap()).unwrap().status().as_u16()
+    }
+
+    /// One GraphQL request.
+    pub fn graphql(&self, key: Option<&str>, query: &str, variables: &Value) -> (u16, String) {
+        self.ask_as(key, "POST", "/graphql", &json!({ "query": query, "variables": variables }).to_string())
     }
 
     /// One request of the operator, over the admin socket.

@@ -1,0 +1,462 @@
+//! Who may do what with projects, runs and keys: every role against every request, through the doors that clients use.
+//! What is expected is read from `permissions.tsv`. Whether something was done is looked up by its owner afterwards,
+//! and what is hidden has to be answered word for word like what is missing.
+
+use crate::permission::cells;
+use crate::server::{Place, Server};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+const AREAS: [&str; 3] = ["project", "experiments", "keys"];
+
+/// Rows of these areas that nothing serves yet. Whoever serves one takes it out of here.
+const NOT_SERVED: [&str; 12] = [
+    "project:members",
+    "project:delete",
+    "project:visibility",
+    "workspace:update",
+    "run:undelete",
+    "run:move",
+    "sweep:create",
+    "sweep:agent",
+    "sweep:update",
+    "sweep:delete",
+    "api_key:list_others",
+    "api_key:revoke_others",
+];
+
+/// Status and body.
+type Told = (u16, String);
+
+/// What a request is aimed at.
+#[derive(Clone)]
+struct Target {
+    entity: String,
+    project: String,
+    run: String,
+    /// A file of the run, by its id.
+    file: String,
+    /// What the request makes, where it makes something.
+    new: String,
+}
+
+impl Target {
+    fn run_id(&self) -> String {
+        STANDARD.encode(format!("Run:v1:{}:{}:{}", self.run, self.project, self.entity))
+    }
+
+    fn path(&self) -> Value {
+        json!({ "entityName": self.entity, "projectName": self.project, "runName": self.run })
+    }
+
+    /// The answer, whatever the things in it are called. Longest first: one name may be in another.
+    fn nameless(&self, told: &Told) -> Told {
+        let mut names = [&self.entity, &self.project, &self.run, &self.new];
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        (told.0, names.into_iter().fold(told.1.clone(), |text, name| text.replace(name.as_str(), "NAME")))
+    }
+}
+
+/// Somebody who asks.
+struct Asker<'s> {
+    server: &'s Server<'s>,
+    key: Option<&'s str>,
+}
+
+impl Asker<'_> {
+    fn query(&self, query: &str, variables: Value) -> Told {
+        self.server.graphql(self.key, query, &variables)
+    }
+
+    /// A mutation whose only answer is that it was done.
+    fn mutate(&self, field: &str, input: Value) -> Told {
+        let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
+        let text = format!("mutation($i: {kind}!) {{ {field}(input: $i) {{ __typename }} }}");
+        self.query(&text, json!({ "i": input }))
+    }
+
+    /// Sends a file through the URL that the answer has, if it has one.
+    fn put(&self, made: Told) -> Told {
+        let answer: Value = serde_json::from_str(&made.1).unwrap();
+        let Some(url) = answer["data"]["createRunFiles"]["files"][0]["uploadUrl"].as_str() else { return made };
+        self.server.ask_as(None, "PUT", url.strip_prefix(&self.server.url).unwrap(), "sent by the row")
+    }
+
+    fn stream(&self, at: &Target, body: Value) -> Told {
+        let path = format!("/files/{}/{}/{}/file_stream", at.entity, at.project, at.run);
+        self.server.ask_as(self.key, "POST", &path, &body.to_string())
+    }
+
+    fn create_file(&self, at: &Target, name: &str) -> Told {
+        let text = "mutation($i: CreateRunFilesInput!) { createRunFiles(input: $i) { files { uploadUrl } } }";
+        let mut input = at.path();
+        input["files"] = json!([name]);
+        self.put(self.query(text, json!({ "i": input })))
+    }
+
+    /// Everything that a row may have changed.
+    fn look(&self, at: &Target) -> Value {
+        let text = "query($e: String, $p: String, $r: String!, $new: String!) {
+            made: project(name: $new, entityName: $e) { name }
+            project(name: $p, entityName: $e) { description new: run(name: $new) { name } run(name: $r) {
+                id notes state stopped historyLineCount files { edges { node { id name } } } } } }";
+        let told = self.query(text, json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new }));
+        assert_eq!(told.0, 200, "{}", told.1);
+        serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
+    }
+}
+
+/// A request that an action guards.
+struct Row {
+    action: &'static str,
+    /// Which of the requests of this action.
+    name: &'static str,
+    send: fn(&Asker<'_>, &Target) -> Told,
+    /// Whether it was done: what was told, and what the owner finds afterwards.
+    is_done: fn(&Target, &Told, &Value) -> bool,
+}
+
+/// Reading is done when the answer has a name that only the target has.
+fn tells_id(_: &Target, told: &Told, _: &Value) -> bool {
+    told.1.contains("\"id\":")
+}
+
+fn rows() -> Vec<Row> {
+    let row = |action, name, send, is_done| Row { action, name, send, is_done };
+    vec![
+        row("project:read", "project", |asker, at| project(asker, "project", at), tells_id),
+        row("project:read", "model", |asker, at| project(asker, "model", at), tells_id),
+        row("project:read", "models", list_projects, tells_id),
+        row("project:create", "upsertModel", create_project, |_, _, after| !after["made"].is_null()),
+        row("project:update", "upsertModel", describe_project, |at, _, after| {
+            after["project"]["description"] == at.new.as_str()
+        }),
+        row("run:read", "run", |asker, at| read_run(asker, "run", at), tells_id),
+        row("run:read", "bucket", |asker, at| read_run(asker, "bucket", at), tells_id),
+        row("run:read", "runs", list_runs, tells_id),
+        row(
+            "run:read",
+            "markRunFilesUploaded",
+            |asker, at| {
+                let mut input = at.path();
+                input["files"] = json!(["arranged.txt"]);
+                asker.mutate("markRunFilesUploaded", input)
+            },
+            |_, told, _| told.0 == 200,
+        ),
+        row(
+            "run:log",
+            "upsertBucket, a new run",
+            |asker, at| {
+                let input = json!({ "entityName": at.entity, "modelName": at.project, "name": at.new });
+                asker.mutate("upsertBucket", input)
+            },
+            |_, _, after| !after["project"]["new"].is_null(),
+        ),
+        row(
+            "run:log",
+            "upsertBucket, a run that goes on",
+            |asker, at| {
+                let session =
+                    json!({ "id": at.run_id(), "config": "{}", "jobProgram": "train.py", "notes": "went on" });
+                asker.mutate("upsertBucket", session)
+            },
+            |_, _, after| after["project"]["run"]["notes"] == "went on",
+        ),
+        row(
+            "run:log",
+            "file_stream",
+            |asker, at| {
+                let lines = json!({ "offset": 3, "content": ["{\"_step\":3}"] });
+                asker.stream(at, json!({ "files": { "wandb-history.jsonl": lines } }))
+            },
+            |_, _, after| after["project"]["run"]["historyLineCount"] == 4,
+        ),
+        row(
+            "run:log",
+            "createRunFiles and PUT /storage",
+            |asker, at| asker.create_file(at, "sent.txt"),
+            |_, _, after| has_file(after, "sent.txt"),
+        ),
+        row(
+            "run:log",
+            "notifyScriptableRunAlert",
+            |asker, at| {
+                let mut input = at.path();
+                (input["title"], input["text"]) = (json!("title"), json!("text"));
+                asker.mutate("notifyScriptableRunAlert", input)
+            },
+            |_, told, _| told.0 == 200,
+        ),
+        row(
+            "run:update",
+            "upsertBucket",
+            |asker, at| asker.mutate("upsertBucket", json!({ "id": at.run_id(), "notes": "edited" })),
+            |_, _, after| after["project"]["run"]["notes"] == "edited",
+        ),
+        row(
+            "run:update",
+            "updateRunState",
+            |asker, at| asker.mutate("updateRunState", json!({ "id": at.run_id(), "state": "failed" })),
+            |_, _, after| after["project"]["run"]["state"] == "failed",
+        ),
+        row(
+            "run:delete",
+            "deleteRun",
+            |asker, at| asker.mutate("deleteRun", json!({ "id": at.run_id() })),
+            |_, _, after| after["project"]["run"].is_null(),
+        ),
+        row(
+            "run:delete",
+            "rewindRun",
+            |asker, at| {
+                let mut input = at.path();
+                (input["metricName"], input["metricValue"]) = (json!("_step"), json!(0));
+                asker.mutate("rewindRun", input)
+            },
+            |_, _, after| after["project"]["run"]["historyLineCount"] == 1,
+        ),
+        row(
+            "run:delete",
+            "deleteFiles",
+            |asker, at| asker.mutate("deleteFiles", json!({ "files": [at.file] })),
+            |_, _, after| !has_file(after, "arranged.txt"),
+        ),
+        row(
+            "run:stop",
+            "stopRun",
+            |asker, at| asker.mutate("stopRun", json!({ "id": at.run_id() })),
+            |_, _, after| after["project"]["run"]["stopped"] == true,
+        ),
+    ]
+}
+
+fn has_file(after: &Value, name: &str) -> bool {
+    let files = after["project"]["run"]["files"]["edges"].as_array();
+    files.is_some_and(|files| files.iter().any(|edge| edge["node"]["name"] == name))
+}
+
+fn project(asker: &Asker<'_>, field: &str, at: &Target) -> Told {
+    let text = format!("query($e: String, $p: String) {{ found: {field}(name: $p, entityName: $e) {{ id name }} }}");
+    asker.query(&text, json!({ "e": at.entity, "p": at.project }))
+}
+
+fn list_projects(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String) { models(entityName: $e) { edges { cursor node { id } } pageInfo { hasNextPage } } }";
+    asker.query(text, json!({ "e": at.entity }))
+}
+
+fn create_project(asker: &Asker<'_>, at: &Target) -> Told {
+    asker.mutate("upsertModel", json!({ "entityName": at.entity, "name": at.new }))
+}
+
+fn describe_project(asker: &Asker<'_>, at: &Target) -> Told {
+    asker.mutate("upsertModel", json!({ "entityName": at.entity, "name": at.project, "description": at.new }))
+}
+
+fn read_run(asker: &Asker<'_>, field: &str, at: &Target) -> Told {
+    let text = format!(
+        "query($e: String, $p: String, $r: String!) {{ project(name: $p, entityName: $e) {{ found: {field}(name: $r) {{
+         id config historyKeys summaryMetrics files {{ edges {{ node {{ id url }} }} }} }} }} }}"
+    );
+    asker.query(&text, json!({ "e": at.entity, "p": at.project, "r": at.run }))
+}
+
+fn list_runs(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String, $p: String) { project(name: $p, entityName: $e) {
+        runCount runs(first: 1) { edges { cursor node { id } } } } }";
+    asker.query(text, json!({ "e": at.entity, "p": at.project }))
+}
+
+/// A project with somebody who owns the runs in it, and everybody who comes to them.
+struct Scene<'s> {
+    entity: &'static str,
+    owner: Asker<'s>,
+    /// Who asks, under which column of the table; the second holds what the owner has.
+    askers: Vec<(&'static str, Standing, Asker<'s>)>,
+}
+
+/// What somebody is to the entity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// Holds the column and made the run.
+    Owns(&'static str),
+    /// Holds the column; the run is somebody else's.
+    Holds(&'static str),
+    Nobody,
+}
+
+impl Standing {
+    fn may(self, action: &str) -> bool {
+        match self {
+            Self::Owns(column) => ["yes", "own"].contains(&cells()[action][column]),
+            Self::Holds(column) => cells()[action][column] == "yes",
+            Self::Nobody => false,
+        }
+    }
+}
+
+/// Three lines of history and a file, in a run of the owner's.
+fn arrange(scene: &Scene<'_>, number: usize) -> Target {
+    let mut at = Target {
+        entity: scene.entity.into(),
+        project: "mnist".into(),
+        run: format!("run-{number}"),
+        file: String::new(),
+        new: format!("new-{number}"),
+    };
+    let made = json!({ "entityName": at.entity, "modelName": at.project, "name": at.run });
+    let lines = json!({ "offset": 0, "content": ["{\"_step\":0}", "{\"_step\":1}", "{\"_step\":2}"] });
+    let steps = [
+        scene.owner.mutate("upsertBucket", made),
+        scene.owner.stream(&at, json!({ "files": { "wandb-history.jsonl": lines } })),
+        scene.owner.create_file(&at, "arranged.txt"),
+    ];
+    for (status, text) in steps {
+        assert_eq!(status, 200, "{text}");
+    }
+    let file = &scene.owner.look(&at)["project"]["run"]["files"]["edges"][0]["node"]["id"];
+    at.file = file.as_str().unwrap().to_owned();
+    at
+}
+
+/// The same request for things that are not there: the run, the project, the entity.
+fn missing(at: &Target) -> [Target; 3] {
+    let nowhere = Target { file: STANDARD.encode("RunFile:999999999"), run: "no-such-run".into(), ..at.clone() };
+    let elsewhere = Target { project: "no-such-project".into(), ..nowhere.clone() };
+    [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere, nowhere]
+}
+
+fn check(scene: &Scene<'_>) {
+    let mut number = 0;
+    for row in rows() {
+        for (who, standing, asker) in &scene.askers {
+            number += 1;
+            let at = arrange(scene, number);
+            let told = (row.send)(asker, &at);
+            let after = scene.owner.look(&at);
+            let what = format!(
+                "{} by {} for {who} in {}: {} {}, after it {after}",
+                row.action, row.name, scene.entity, told.0, told.1
+            );
+
+            assert_eq!((row.is_done)(&at, &told, &after), standing.may(row.action), "{what}");
+            if standing.may(row.action) {
+                assert!(told.0 == 200 && !told.1.contains("\"errors\""), "{what}");
+            } else if standing.may("project:read") {
+                assert_eq!(told.0, 403, "{what}");
+            } else {
+                for missing in missing(&at) {
+                    let twin = (row.send)(asker, &missing);
+                    assert_eq!(at.nameless(&told), missing.nameless(&twin), "{what}, when it is missing {}", twin.1);
+                }
+                let is_refused = told.0 == 404 || (asker.key.is_none() && told.0 == 401);
+                let is_empty = told.0 == 200 && !told.1.contains("\"id\":");
+                assert!(is_refused || is_empty, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_role_may_do_with_a_teams_projects_and_runs_what_the_table_says() {
+    let place = Place::new();
+    let server = place.serve();
+    let keys = people(&server);
+    let asker = |role: &str| Asker {
+        server: &server,
+        key: keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str()),
+    };
+    let askers = vec![
+        ("a member with their own run", Standing::Owns("member"), asker("owner")),
+        ("a member", Standing::Holds("member"), asker("member")),
+        ("a team admin", Standing::Holds("team_admin"), asker("team-admin")),
+        ("an admin of the organization", Standing::Holds("org_admin"), asker("org-admin")),
+        ("a system admin", Standing::Holds("system_admin"), asker("system-admin")),
+        ("a colleague outside the team", Standing::Nobody, asker("colleague")),
+        ("an outsider", Standing::Nobody, asker("outsider")),
+        ("nobody", Standing::Nobody, asker("anonymous")),
+    ];
+
+    check(&Scene { entity: "vision", owner: asker("owner"), askers });
+}
+
+#[test]
+fn a_persons_own_projects_and_runs_are_for_nobody_else() {
+    let place = Place::new();
+    let server = place.serve();
+    let keys = people(&server);
+    let asker = |role: &str| Asker {
+        server: &server,
+        key: keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str()),
+    };
+    let askers = vec![
+        ("its owner", Standing::Owns("team_admin"), asker("owner")),
+        ("somebody of a team of the owner", Standing::Nobody, asker("member")),
+        ("an admin of the organization", Standing::Nobody, asker("org-admin")),
+        ("a system admin", Standing::Holds("system_admin"), asker("system-admin")),
+        ("an outsider", Standing::Nobody, asker("outsider")),
+        ("nobody", Standing::Nobody, asker("anonymous")),
+    ];
+
+    check(&Scene { entity: "owner", owner: asker("owner"), askers });
+}
+
+/// A team `vision` with holders of every role that there can be; their keys by role.
+fn people(server: &Server<'_>) -> Vec<(&'static str, String)> {
+    let admin = json!({ "username": "system-admin", "email": "system-admin@example.com", "system_admin": true });
+    let admin = server.arrange("POST", "/api/v1/users", &admin);
+    let mut keys = vec![
+        ("system-admin", admin["api_key"].as_str().unwrap().to_owned()),
+        ("outsider", server.outsider("outsider")),
+    ];
+    keys.extend(["owner", "member", "team-admin", "org-admin", "colleague"].map(|name| (name, server.person(name))));
+    let team = json!({ "name": "vision", "organization": "default", "admins": ["team-admin"] });
+    server.arrange("POST", "/api/v1/teams", &team);
+    for member in ["owner", "member"] {
+        let path = format!("/api/v1/teams/vision/members/{member}");
+        server.arrange("PUT", &path, &json!({ "role": "member" }));
+    }
+    server.arrange("PUT", "/api/v1/organizations/default/members/org-admin", &json!({ "role": "admin" }));
+    keys
+}
+
+#[test]
+fn everybody_with_a_key_sees_their_own_keys_and_nobody_elses() {
+    let place = Place::new();
+    let server = place.serve();
+    let keys = people(&server);
+    for (role, key) in &keys {
+        let column = match *role {
+            "owner" | "member" | "colleague" | "outsider" => "member",
+            "team-admin" => "team_admin",
+            "org-admin" => "org_admin",
+            _ => "system_admin",
+        };
+        let asker = Asker { server: &server, key: Some(key) };
+        let (_, own) = asker.query("{ viewer { apiKeys { edges { node { id name } } } } }", Value::Null);
+        assert_eq!(own.contains(&key[..6]), cells()["api_key:own"][column] == "yes", "{role}: {own}");
+        for (other, foreign) in keys.iter().filter(|(other, _)| other != role) {
+            let text =
+                "query($q: String) { users(query: $q) { edges { node { apiKeys { edges { node { name } } } } } } }";
+            let (_, told) = asker.query(text, json!({ "q": other }));
+            assert!(!told.contains(&foreign[..6]), "{role} asks for {other}: {told}");
+        }
+    }
+}
+
+#[test]
+fn every_row_of_these_areas_has_a_request_or_is_named_as_not_served() {
+    let lines = include_str!("../permissions.tsv").lines().filter(|line| !line.starts_with('#'));
+    let actions = lines.map(|line| line.split('\t').collect::<Vec<_>>());
+    let of_areas: Vec<_> = actions.filter(|fields| AREAS.contains(&fields[0])).map(|fields| fields[1]).collect();
+    let mut asked: Vec<_> = rows().iter().map(|row| row.action).collect();
+    asked.push("api_key:own");
+    asked.extend(crate::permission::rows().iter().map(|row| row.action).filter(|action| of_areas.contains(action)));
+
+    for action in &of_areas {
+        assert!(asked.contains(action) != NOT_SERVED.contains(action), "{action} needs a request, or is served now");
+    }
+    assert!(asked.iter().chain(&NOT_SERVED).all(|action| of_areas.contains(action)));
+}
