@@ -37,7 +37,8 @@ async fn check(State(shared): State<Shared>, Asking(caller): Asking) -> Response
 }
 
 async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String>) -> Result<Value, Error> {
-    let records = shared.app.check_records(caller, Lines { lines: lines.clone(), write: problem }).await?;
+    let records =
+        shared.app.check_records(caller, Lines { lines: lines.clone(), write: |fault| problem(&fault) }).await?;
     let (app, mut objects) = (&shared.app, 0);
     let mut after_file = None;
     while !lines.is_closed() {
@@ -64,12 +65,11 @@ async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String
 
 async fn tell(lines: &mpsc::Sender<String>, faults: Vec<String>) {
     for fault in faults {
-        let _gone = lines.send(problem(fault)).await;
+        let _gone = lines.send(problem(&fault)).await;
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "lines are handed on by value")]
-fn problem(fault: String) -> String {
+fn problem(fault: &str) -> String {
     json!({ "problem": fault }).to_string()
 }
 
