@@ -115,8 +115,12 @@ impl App {
         let mut sealed = 0;
         let runs = self.tails.all();
         for page in runs.chunks(PAGE) {
-            let (app, page) = (self.clone(), page.to_vec());
-            let found = self.db.read(move |tx| look_at(tx, &app, &page)).await?;
+            // Taken out before the read: a line that comes after it puts its run back in, and is not overlooked.
+            page.iter().for_each(|run| self.tails.remove(*run));
+            let (app, looked_at) = (self.clone(), page.to_vec());
+            let found = self.db.read(move |tx| look_at(tx, &app, &looked_at)).await;
+            let found = found.inspect_err(|_| page.iter().for_each(|run| self.tails.add(*run)))?;
+            found.iter().for_each(|(run, _)| self.tails.add(*run));
             for (run, due) in found {
                 for stream in due {
                     // One run that cannot be sealed must not keep the others from it.
@@ -226,16 +230,13 @@ fn commit(
 }
 
 /// Which streams of the runs are due. Runs without a tail are forgotten.
+/// The runs that have unsealed lines, with the streams whose tails are due.
 fn look_at(tx: &ReadTx, app: &App, runs: &[RunId]) -> Result<Vec<(RunId, Vec<Stream>)>, Error> {
     let now = app.clock.now();
     let mut found = Vec::new();
     for run in runs {
-        let Some((_, streams)) = stream::generation_and_streams(tx, *run)? else {
-            app.tails.remove(*run);
-            continue;
-        };
+        let Some((_, streams)) = stream::generation_and_streams(tx, *run)? else { continue };
         if Stream::ALL.iter().all(|stream| streams.of(*stream).tail_lines == 0) {
-            app.tails.remove(*run);
             continue;
         }
         let is_open = stream::is_open(tx, *run)?;
