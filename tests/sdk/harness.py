@@ -139,6 +139,8 @@ class Process:
             [sys.executable, *arguments],
             cwd=directory,
             env=environment,
+            # A shell starts background jobs deaf to Ctrl-C, and children stay so: a script must hear it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             text=True,
             encoding="utf-8",
             stdin=subprocess.PIPE,
