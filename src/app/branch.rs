@@ -52,7 +52,8 @@ impl App {
         let (caller, licence) = (*caller, self.licence.clone());
         let (parent_at, child_at) = (parent.clone(), child.clone());
         let found = self.db.read(move |tx| {
-            if run::find(tx, &caller, &child_at)?.is_some() {
+            // Only what the caller sees is there already: another answer would tell that the run exists.
+            if seen(&caller, Action::RunRead, run::find(tx, &caller, &child_at)?, &licence)?.is_some() {
                 return Ok(None);
             }
             let found = run::find(tx, &caller, &parent_at)?;

@@ -1,10 +1,10 @@
 //! Entities and organizations as the client's own queries see them. Governing them is in `organization` and `team`.
 
-use super::project::parse_or_none;
+use super::project::{parse_or_none, seen};
 use super::run::RunPath;
 use super::stream::run_path;
 use super::{App, Error};
-use crate::access::{Caller, Principal};
+use crate::access::{Action, Caller, Licence, Principal};
 use crate::db::repo::entity::{self, FoundEntity};
 use crate::db::schema::{ENTITIES, ORGANIZATIONS};
 use crate::db::tx::Read;
@@ -40,18 +40,18 @@ impl From<FoundEntity> for SeenEntity {
 }
 
 impl App {
-    /// An entity by name, or the caller's own: one that the caller belongs to.
+    /// An entity by name, or the caller's own: one that the caller knows of.
     pub async fn find_entity(&self, caller: &Caller, name: Option<&str>) -> Result<Option<SeenEntity>, Error> {
         let Some(name) = parse_or_none(name) else { return Ok(None) };
-        let caller = *caller;
+        let (caller, licence) = (*caller, self.licence.clone());
         let found = self.db.read(move |tx| {
             let found = match name {
                 Some(name) => entity::named(tx, &name)?,
                 None => entity::personal_of(tx, &caller)?,
             };
             let Some(found) = found else { return Ok(None) };
-            let belongs = belongs_to(tx, &caller, &found)?;
-            Ok::<_, Error>(belongs.then(|| found.into()))
+            let is_known = knows_of(tx, &caller, &found, &licence)?;
+            Ok::<_, Error>(is_known.then(|| found.into()))
         });
         found.await
     }
@@ -82,14 +82,14 @@ impl App {
 
     /// Where a person may log: their own entity first, then their teams. Others see the teams they share.
     pub async fn entities_of(&self, caller: &Caller, person: UserId) -> Result<Vec<SeenEntity>, Error> {
-        let caller = *caller;
+        let (caller, licence) = (*caller, self.licence.clone());
         let found = self.db.read(move |tx| {
             let mut seen = Vec::new();
             if caller.user_id() == Some(person) {
                 seen.extend(entity::personal_of(tx, &caller)?.map(SeenEntity::from));
             }
             for team in entity::teams_of(tx, person)? {
-                if belongs_to(tx, &caller, &team)? {
+                if knows_of(tx, &caller, &team, &licence)? {
                     seen.push(team.into());
                 }
             }
@@ -119,11 +119,11 @@ impl App {
         caller: &Caller,
         id: EntityId,
     ) -> Result<Option<SeenOrganization>, Error> {
-        let caller = *caller;
+        let (caller, licence) = (*caller, self.licence.clone());
         let found = self.db.read(move |tx| {
             let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
             let found = FoundEntity { id, entity };
-            if !belongs_to(tx, &caller, &found)? {
+            if !knows_of(tx, &caller, &found, &licence)? {
                 return Ok(None);
             }
             let id = match found.entity.kind {
@@ -146,13 +146,16 @@ fn organization(tx: &impl Read, id: OrganizationId) -> Result<Option<SeenOrganiz
     Ok(Some(SeenOrganization { id, name, entity }))
 }
 
-/// Whether the caller holds any role in the entity or its organization, or administers the instance.
-fn belongs_to(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, Error> {
-    match caller.principal {
-        Principal::Operator | Principal::System => return Ok(true),
-        Principal::Anonymous => return Ok(false),
-        Principal::User { system_admin: true, .. } => return Ok(true),
-        Principal::User { .. } => {}
+/// Whether the caller may learn that the entity exists: a team by its own rule, the others by belonging to them or by
+/// administering the instance.
+fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
+    if let EntityKind::Team(_) = found.entity.kind {
+        let team = entity::get(tx, caller, found.id)?;
+        return Ok(seen(caller, Action::TeamRead, team, licence)?.is_some());
     }
-    Ok(entity::holds_any_role(tx, caller, found)?)
+    match caller.principal {
+        Principal::Operator | Principal::System | Principal::User { system_admin: true, .. } => Ok(true),
+        Principal::Anonymous => Ok(false),
+        Principal::User { .. } => Ok(entity::holds_any_role(tx, caller, found)?),
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::{App, Error};
 use crate::access::{Caller, Principal};
-use crate::db::repo::user;
+use crate::db::repo::{entity, organization, user};
+use crate::db::tx::Read;
 use crate::domain::id::{ApiKeyId, UserId};
 
 /// A person, as far as the caller may know them: a run's owner is no secret to who sees the run.
@@ -58,14 +59,15 @@ impl App {
         }))
     }
 
-    /// A person by their user name or e-mail address, for anybody signed in.
+    /// A person by their user name or e-mail address, for themself and for those who share an organization with them.
+    /// To the others they do not exist: else names and addresses could be tried out.
     pub async fn search_person(&self, caller: &Caller, text: &str) -> Result<Option<Person>, Error> {
-        if caller.principal == Principal::Anonymous {
-            return Ok(None);
-        }
-        let text = text.to_owned();
-        let id = self.db.read(move |tx| user::id_of(tx, &text).map_err(Error::from)).await?;
-        match id {
+        let (asking, text) = (*caller, text.to_owned());
+        let found = self.db.read(move |tx| {
+            let Some(id) = user::id_of(tx, &text)? else { return Ok(None) };
+            Ok::<_, Error>(may_meet(tx, &asking, id)?.then_some(id))
+        });
+        match found.await? {
             Some(id) => self.find_person(caller, id).await,
             None => Ok(None),
         }
@@ -76,4 +78,22 @@ impl App {
         let keys = self.db.read(move |tx| user::keys_of(tx, id).map_err(Error::from)).await?;
         Ok(keys.into_iter().map(|(id, key)| OwnKey { id, begins_with: key.begins_with }).collect())
     }
+}
+
+/// Whether the caller may come across the person without something of theirs that leads to them.
+fn may_meet(tx: &impl Read, caller: &Caller, person: UserId) -> Result<bool, Error> {
+    let own = match caller.principal {
+        Principal::Operator | Principal::System | Principal::User { system_admin: true, .. } => return Ok(true),
+        Principal::Anonymous => return Ok(false),
+        Principal::User { id, .. } => id,
+    };
+    if own == person {
+        return Ok(true);
+    }
+    for shared in entity::organizations_of(tx, own)? {
+        if organization::member(tx, shared, person)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

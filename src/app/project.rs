@@ -1,5 +1,6 @@
 //! Projects: finding, listing, making and changing them.
 
+use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
 use crate::db::DbError;
@@ -78,11 +79,9 @@ impl App {
         let entity = input.entity.as_deref().map(existing_entity).transpose()?;
         let (caller, licence) = (*caller, self.licence.clone());
         let upserted = self.db.write(move |tx| {
-            let (found, is_new) = get_or_create(tx, &caller, entity.as_ref(), &name, &licence)?;
-            let Some(description) = &input.description else {
-                return Ok((caller.may(Action::ProjectRead, found, &licence)?, is_new));
-            };
-            let found = caller.may(Action::ProjectUpdate, found, &licence)?;
+            let action = if input.description.is_some() { Action::ProjectUpdate } else { Action::ProjectRead };
+            let (found, is_new) = get_or_create(tx, &caller, (entity.as_ref(), &name), action, &licence)?;
+            let Some(description) = &input.description else { return Ok((found, is_new)) };
             let mut changed = found.project.clone();
             changed.description = Some(description.clone());
             project::update(tx, &found, &changed)?;
@@ -118,7 +117,7 @@ pub(super) fn parse_or_none(entity: Option<&str>) -> Option<Option<EntityName>> 
 
 /// The name of an entity that a change needs to exist.
 pub(super) fn existing_entity(text: &str) -> Result<EntityName, Error> {
-    EntityName::parse(text).map_err(|_| Error::NotFound(format!("entity `{text}` does not exist")))
+    name_of_existing("entity", text)
 }
 
 fn entity_or_own(tx: &impl Read, caller: &Caller, name: Option<&EntityName>) -> Result<Option<FoundEntity>, DbError> {
@@ -128,29 +127,25 @@ fn entity_or_own(tx: &impl Read, caller: &Caller, name: Option<&EntityName>) -> 
     }
 }
 
-/// The project, made if it is missing and the caller may make it.
+/// The project, for one action; made if it is missing and the caller may make it. One that is hidden is answered like
+/// one that cannot be made, or the names of projects could be tried out.
 pub(super) fn get_or_create(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
-    entity: Option<&EntityName>,
-    name: &ProjectName,
+    (entity, name): (Option<&EntityName>, &ProjectName),
+    action: Action,
     licence: &Licence,
-) -> Result<(Unchecked<FoundProject>, bool), Error> {
-    let missing = |name: &EntityName| Error::NotFound(format!("entity `{name}` does not exist"));
+) -> Result<(Allowed<FoundProject>, bool), Error> {
     let owner = match entity {
-        Some(name) => entity::named(tx, name)?.ok_or_else(|| missing(name))?,
+        Some(name) => entity::named(tx, name)?.ok_or_else(|| missing("entity", name))?,
         None => entity::personal_of(tx, caller)?.ok_or(Error::Unauthenticated)?,
     };
+    let hidden = || missing("entity", &owner.entity.name);
     if let Some(found) = project::find_in(tx, caller, owner.clone(), name)? {
-        return Ok((found, false));
+        return Ok((existing(caller, action, Some(found), licence, hidden)?, false));
     }
-    let entity_name = owner.entity.name.clone();
-    let unchecked = entity::get(tx, caller, owner.id)?.ok_or_else(|| missing(&entity_name))?;
-    let allowed = match caller.may(Action::ProjectCreate, unchecked, licence) {
-        Err(Refusal::Hidden) => return Err(missing(&entity_name)),
-        checked => checked?,
-    };
+    let allowed = existing(caller, Action::ProjectCreate, entity::get(tx, caller, owner.id)?, licence, hidden)?;
     let made = project::create(tx, caller, &allowed, name.clone(), None)?;
     let found = project::get(tx, caller, made.id)?.ok_or(DbError::Damaged("a project just made".into()))?;
-    Ok((found, true))
+    Ok((caller.may(action, found, licence)?, true))
 }

@@ -1,6 +1,7 @@
 //! Runs: finding, making, changing, stopping and deleting them. What is streamed into them is in `stream` and `history`.
 
 use super::branch::{self, Fork};
+use super::existing::missing;
 use super::project::{existing_entity, get_or_create, parse_or_none, seen};
 use super::{App, Error, stream};
 use crate::access::{Action, Allowed, Caller, Licence};
@@ -288,12 +289,8 @@ pub(super) fn existing(
     licence: &Licence,
 ) -> Result<Allowed<FoundRun>, Error> {
     let RunPath { project: ProjectPath { entity, project }, run } = path;
-    let missing = || Error::NotFound(format!("run `{entity}/{project}/{run}` does not exist"));
-    let found = run::find(tx, caller, path)?.ok_or_else(missing)?;
-    match caller.may(action, found, licence) {
-        Err(crate::access::Refusal::Hidden) => Err(missing()),
-        checked => Ok(checked?),
-    }
+    let missing = || missing("run", format_args!("{entity}/{project}/{run}"));
+    super::existing::existing(caller, action, run::find(tx, caller, path)?, licence, missing)
 }
 
 /// The run of that name; it, and the project too, is made when it is missing.
@@ -305,13 +302,7 @@ fn named(
     words: [u8; 2],
     licence: &Licence,
 ) -> Result<(Allowed<FoundRun>, bool), Error> {
-    let (at, _) = get_or_create(tx, caller, entity, project, licence)?;
-    let at = match caller.may(Action::RunLog, at, licence) {
-        Err(crate::access::Refusal::Hidden) => {
-            return Err(Error::NotFound(format!("project `{project}` does not exist")));
-        }
-        checked => checked?,
-    };
+    let (at, _) = get_or_create(tx, caller, (entity, project), Action::RunLog, licence)?;
     if let Some((_, run)) = run::any_named(tx, at.id, name)? {
         if run.deleted_at.is_some() {
             let why = format!("run `{name}` was deleted; its name is free again when it has left the trash");

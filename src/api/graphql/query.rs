@@ -71,7 +71,7 @@ impl Query {
         Ok(found.map(|found| Entity { found }))
     }
 
-    /// People by user name or e-mail address.
+    /// People by user name or e-mail address: those of the caller's organizations.
     async fn users(&self, ctx: &Context<'_>, query: Option<String>) -> async_graphql::Result<UserConnection> {
         let request = Request::of(ctx);
         let text = query.unwrap_or_default();

@@ -13,6 +13,8 @@ mod tests;
 pub use branch::{Cut, fork, rewind};
 pub use place::begin_session;
 
+use super::existing::missing;
+use super::run::existing;
 use super::{App, Error, seal};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::DbError;
@@ -69,8 +71,7 @@ impl App {
         };
         let (caller, licence, settings) = (*caller, self.licence.clone(), Arc::clone(&self.settings));
         let accepted = self.db.write(move |tx| {
-            let found = run::find(tx, &caller, &at)?.ok_or_else(|| missing(&at))?;
-            let run = caller.may(Action::RunLog, found, &licence)?;
+            let run = existing(tx, &caller, &at, Action::RunLog, &licence)?;
             let (stopped, streams) = accept(tx, &run, &incoming, &from)?;
             let is_due = incoming.signals.is_complete()
                 || Stream::ALL.iter().any(|stream| seal::is_long(&settings, streams.of(*stream)));
@@ -87,14 +88,10 @@ impl App {
 
 /// The run that a path of the wire names. A name that no run can have names none.
 pub fn run_path(entity: &str, project: &str, run: &str) -> Result<RunPath, Error> {
-    let missing = || Error::NotFound(format!("run `{entity}/{project}/{run}` does not exist"));
+    let missing = || missing("run", format_args!("{entity}/{project}/{run}"));
     let entity = EntityName::parse(entity).map_err(|_| missing())?;
     let project = ProjectName::parse(project).map_err(|_| missing())?;
     Ok(RunPath { project: ProjectPath { entity, project }, run: RunName::parse(run).map_err(|_| missing())? })
-}
-
-fn missing(at: &RunPath) -> Error {
-    Error::NotFound(format!("run `{}/{}/{}` does not exist", at.project.entity, at.project.project, at.run))
 }
 
 /// The writer's name has any length, its place in a key has not.

@@ -63,7 +63,7 @@ pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbErr
     Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
 }
 
-/// Whether the caller is somebody in the entity or its organization: enough to know that it exists.
+/// Whether the caller is somebody in the entity or its organization.
 pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<bool, DbError> {
     let grants = grants_in(tx, caller, found)?;
     Ok(grants.personal || grants.team.is_some() || grants.organization.is_some())

@@ -16,7 +16,7 @@ use crate::domain::id::{EntityId, RunId, SegmentId};
 use crate::domain::run::{Run, RunState};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 
-/// Chunks read at a time.
+/// Chunks, or places of a segment, read at a time.
 const PAGE: usize = 256;
 /// More parts than a run can get: each holds thousands of rows, or ended a session.
 const PARTS_MAX: usize = 100_000;
@@ -194,8 +194,17 @@ pub fn facts(tx: &impl Read, segment: SegmentId) -> Result<Option<Vec<u8>>, DbEr
     Ok(SEGMENT_FACTS.get(tx, &segment)?.map(|facts| facts.0))
 }
 
-/// Whose store a segment is in, while any run's history has it.
+/// Whose store a segment is in, while the history of any run has it that is not in the trash.
 pub fn segment_owner(tx: &impl Read, segment: SegmentId) -> Result<Option<EntityId>, DbError> {
-    let Some((_, run, stream, place)) = PARTS_BY_SEGMENT.list(tx, &segment, None, 1)?.pop() else { return Ok(None) };
-    Ok(SEALED_PARTS.get(tx, &(run, stream, place))?.map(|part| part.owner))
+    let mut after = None;
+    loop {
+        let page = PARTS_BY_SEGMENT.list(tx, &segment, after.as_ref(), PAGE)?;
+        let Some(last) = page.last().copied() else { return Ok(None) };
+        for (_, run, stream, place) in page {
+            if RUNS.get(tx, &run)?.is_some_and(|run| run.deleted_at.is_none()) {
+                return Ok(SEALED_PARTS.get(tx, &(run, stream, place))?.map(|part| part.owner));
+            }
+        }
+        after = Some(last);
+    }
 }
