@@ -37,20 +37,40 @@ async fn check(State(shared): State<Shared>, Asking(caller): Asking) -> Response
 }
 
 async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String>) -> Result<Value, Error> {
-    let problem = |fault: String| json!({ "problem": fault }).to_string();
-    let records = shared.app.check_records(caller, Lines { lines: lines.clone(), write: problem }).await?;
-    let (mut objects, mut after) = (0, None);
-    loop {
-        let page = shared.app.check_objects(caller, after).await?;
+    let records =
+        shared.app.check_records(caller, Lines { lines: lines.clone(), write: |fault| problem(&fault) }).await?;
+    let (app, mut objects) = (&shared.app, 0);
+    let mut after_file = None;
+    while !lines.is_closed() {
+        let page = app.check_files(caller, after_file).await?;
         objects += page.objects;
-        for fault in page.faults {
-            let _gone = lines.send(problem(fault)).await;
-        }
-        after = page.next;
-        if after.is_none() || lines.is_closed() {
-            return Ok(json!({ "records": records, "objects": objects }));
+        tell(lines, page.faults).await;
+        after_file = page.next;
+        if after_file.is_none() {
+            break;
         }
     }
+    let mut after_part = None;
+    while !lines.is_closed() {
+        let page = app.check_sealed(caller, after_part).await?;
+        objects += page.objects;
+        tell(lines, page.faults).await;
+        after_part = page.next;
+        if after_part.is_none() {
+            break;
+        }
+    }
+    Ok(json!({ "records": records, "objects": objects }))
+}
+
+async fn tell(lines: &mpsc::Sender<String>, faults: Vec<String>) {
+    for fault in faults {
+        let _gone = lines.send(problem(&fault)).await;
+    }
+}
+
+fn problem(fault: &str) -> String {
+    json!({ "problem": fault }).to_string()
 }
 
 /// `{"table", "key", "record"}` for each record, then `{"records"}`.

@@ -14,14 +14,14 @@ pub use crate::db::verify::Audience;
 /// How many files are looked up at once.
 const PAGE: usize = 100;
 
-/// A page of objects that were compared with what is known of them.
+/// A page of objects that were compared with what is known of them; `C` says where a page starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckedObjects {
+pub struct CheckedObjects<C> {
     pub objects: u64,
     /// What is wrong, a sentence each.
     pub faults: Vec<String>,
     /// Where the next page starts; without it there is none.
-    pub next: Option<FileId>,
+    pub next: Option<C>,
 }
 
 impl App {
@@ -37,8 +37,8 @@ impl App {
         read.await
     }
 
-    /// Reads a page of the objects and compares size and digest of each.
-    pub async fn check_objects(&self, caller: &Caller, after: Option<FileId>) -> Result<CheckedObjects, Error> {
+    /// Reads a page of the run files and compares size and digest of each.
+    pub async fn check_files(&self, caller: &Caller, after: Option<FileId>) -> Result<CheckedObjects<FileId>, Error> {
         caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
         let page = self.db.read(move |tx| file::stored(tx, after, PAGE).map_err(Error::from)).await?;
         let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);

@@ -4,6 +4,7 @@
 mod branch;
 /// Checking and writing out everything.
 pub mod check;
+mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
 /// Entities and organizations, as the client asks for them.

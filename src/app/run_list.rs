@@ -131,7 +131,7 @@ async fn least(mut scan: Scan, after: Option<Position>, limit: usize) -> Result<
     let mut runs: BTreeMap<Position, Allowed<FoundRun>> = BTreeMap::new();
     while let Some(matching) = scan.next(usize::MAX).await? {
         for (place, found) in matching {
-            if after.as_ref().is_some_and(|after| place < *after) {
+            if after.as_ref().is_some_and(|after| place <= *after) {
                 continue;
             }
             runs.insert(place, found);

@@ -42,6 +42,9 @@ pub struct Tails {
     runs: Mutex<BTreeSet<RunId>>,
     /// A tail has become long enough, or its run has ended.
     pub due: tokio::sync::Notify,
+    /// Where a test has sealing cut off, and how often it may pass there before.
+    #[cfg(test)]
+    pub(super) cut_off: Mutex<Option<(&'static str, usize)>>,
 }
 
 impl Tails {
@@ -155,16 +158,36 @@ impl App {
             Ok::<_, Error>((segment, tickets?))
         });
         let (segment, tickets) = announced.await?;
-        stop_at("seal-announced")?;
+        self.may_be_cut_off("announced")?;
         for (kind, bytes) in &made.objects {
             self.stores.for_entity(owner).put_new(&super::collect::key_of(kind(segment)), bytes.clone()).await?;
-            stop_at("seal-object-put")?;
+            self.may_be_cut_off("object put")?;
         }
         let part = made.part.map(|part| SealedPart { segment, ..part });
         let facts = made.facts.map(|facts| (segment, facts));
         let is_current = self.db.write(move |tx| commit(tx, &tail, part.as_ref(), facts.clone(), &tickets)).await?;
-        stop_at("seal-committed")?;
+        self.may_be_cut_off("committed")?;
         Ok(is_current)
+    }
+
+    /// A place where a crash would leave something half done. Does nothing outside of tests.
+    #[cfg(not(test))]
+    fn may_be_cut_off(&self, _place: &'static str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn may_be_cut_off(&self, place: &'static str) -> Result<(), Error> {
+        match &mut *self.tails.cut_off.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((wanted, 0)) if *wanted == place => {
+                Err(DbError::Unavailable(format!("a test cut it off: {place}")).into())
+            }
+            Some((wanted, passes)) if *wanted == place => {
+                *passes -= 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -349,11 +372,4 @@ async fn aside<R: Send + 'static>(work: impl FnOnce() -> Result<R, Error> + Send
     });
     thread.map_err(|why| DbError::Unavailable(why.to_string()))?;
     done.await.map_err(|_| DbError::Unavailable("sealing was given up".into()))?
-}
-
-/// Where a crash test cuts the work off; nothing without the feature `failpoints`.
-fn stop_at(point: &'static str) -> Result<(), Error> {
-    fail::fail_point!(point, |_| Err(DbError::Unavailable(format!("stopped at {point}")).into()));
-    let _only_for_tests = point;
-    Ok(())
 }

@@ -77,7 +77,8 @@ impl App {
             Expected { declared_bytes, max_bytes: self.settings.upload_bytes, idle_timeout: self.settings.upload_idle };
         let received = receive(self.stores.for_entity(owner), &key, body, &expected).await?;
         if wanted_md5.is_some_and(|wanted| wanted != received.md5) {
-            return Err(Error::invalid("Content-MD5", &"the bytes that arrived have another MD5 than declared"));
+            let why = "the bytes that arrived have another MD5 than declared; send them again";
+            return Err(Error::Interrupted(why.into()));
         }
         self.list_contents(id, object, received, ticket).await?;
         Ok(received.md5)

@@ -2,6 +2,7 @@
 
 use super::{App, Error};
 use crate::db::repo::{file, run, stream};
+use crate::db::tx::WriteTx;
 use crate::domain::id::RunId;
 
 /// Runs looked at in one read.
@@ -31,11 +32,14 @@ impl App {
     async fn purge_run(&self, id: RunId) -> Result<(), Error> {
         while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
         while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
-        let purged = self.db.write(move |tx| {
-            stream::purge(tx, id)?;
-            Ok::<_, Error>(run::purge(tx, id)?)
-        });
-        purged.await?;
+        let purge_rest = move |tx: &mut WriteTx<'_>| {
+            if !stream::purge(tx, id, RECORDS)? {
+                return Ok(false);
+            }
+            run::purge(tx, id)?;
+            Ok::<_, Error>(true)
+        };
+        while !self.db.write(purge_rest).await? {}
         tracing::info!(run.id = %id, "removed a run from the trash");
         Ok(())
     }
@@ -43,6 +47,7 @@ impl App {
 
 #[cfg(test)]
 mod tests {
+    use crate::app::App;
     use crate::app::run::{Target, UpsertRun};
     use crate::app::testing::{World, history};
     use crate::db::schema::CATALOGUE;
@@ -51,6 +56,30 @@ mod tests {
     fn named(run: &str) -> UpsertRun {
         let target = Target::Named { entity: Some("ada".into()), project: Some("p".into()), run: Some(run.into()) };
         UpsertRun { target, config: Some("{}".into()), ..UpsertRun::default() }
+    }
+
+    async fn faults(app: &App) -> Vec<String> {
+        let faults = app.db.read(|tx| {
+            let mut faults = Vec::new();
+            verify::verify(tx, &CATALOGUE, &mut faults)?;
+            Ok::<_, DbError>(faults)
+        });
+        faults.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn more_lines_than_one_transaction_removes_go_with_their_run() {
+        let world = World::new().await;
+        world.create_run("r", true).await;
+        for line in 0..=super::RECORDS as u64 {
+            world.send("r", &history(line, &["{}"])).await;
+        }
+        world.app.delete_run(&world.ada, world.at("r")).await.unwrap();
+        world.clock.advance_secs(31 * 86_400);
+
+        assert_eq!(world.app.purge_trash().await.unwrap(), 1);
+
+        assert_eq!(faults(&world.app).await, Vec::<String>::new());
     }
 
     #[tokio::test]
@@ -69,6 +98,7 @@ mod tests {
         world.clock.advance_secs(31 * 86_400);
         assert_eq!(app.purge_trash().await.unwrap(), 1);
         assert_eq!(app.purge_trash().await.unwrap(), 0);
+        assert_eq!(faults(app).await, Vec::<String>::new(), "with its garbage waiting");
         world.clock.advance_secs(86_400);
         app.collect_garbage().await.unwrap();
 
@@ -77,11 +107,6 @@ mod tests {
         assert_eq!(app.run_streams(&again.run).await.unwrap().history.lines, 0);
         let (files, _) = app.list_run_files(&again.run, None, 10, |_| true).await.unwrap();
         assert!(files.is_empty());
-        let faults = app.db.read(|tx| {
-            let mut faults = Vec::new();
-            verify::verify(tx, &CATALOGUE, &mut faults)?;
-            Ok::<_, DbError>(faults)
-        });
-        assert_eq!(faults.await.unwrap(), Vec::<String>::new());
+        assert_eq!(faults(app).await, Vec::<String>::new());
     }
 }

@@ -6,7 +6,7 @@ use super::opening::{api_options, opening};
 use crate::api::{self, Door as ApiDoor};
 use crate::app::App;
 use crate::config::Config;
-use crate::server::{DataLock, LockError};
+use crate::server::{DataLock, LockError, make_data_directory};
 use crate::telemetry::{self, Format};
 use anyhow::{Context, bail};
 use axum::Router;
@@ -72,7 +72,7 @@ impl Door {
         let directory = &config.data.dir;
         let shown = directory.display();
         if missing == Missing::Make {
-            std::fs::create_dir_all(directory).with_context(|| format!("cannot create `{shown}`"))?;
+            make_data_directory(directory).with_context(|| format!("cannot create `{shown}`"))?;
         } else if !directory.is_dir() {
             bail!("`{shown}` does not exist; `--data-dir` or `data.dir` says which directory is meant");
         }

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 
 #[derive(Args)]
 pub struct Serve {
@@ -45,7 +45,11 @@ pub fn run(arguments: Serve) -> anyhow::Result<()> {
 
 async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>) -> anyhow::Result<()> {
     let directory = &config.data.dir;
-    std::fs::create_dir_all(directory).with_context(|| format!("cannot create `{}`", directory.display()))?;
+    server::make_data_directory(directory).with_context(|| format!("cannot create `{}`", directory.display()))?;
+    if server::is_open_to_others(directory)? {
+        let dir = directory.display();
+        warn!(data.dir = %dir, "other accounts can look into the data directory; `chmod 700` closes it to them");
+    }
     let _lock = DataLock::acquire(directory)?;
     let app = App::open(opening(config)?).await?;
     let metrics = Metrics::install()?;

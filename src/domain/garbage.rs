@@ -12,8 +12,6 @@ pub enum Garbage {
     Object { owner: EntityId, object: StoredObject },
     /// Chunks of one generation of a stream that come before a place.
     Chunks { run: RunId, stream: Stream, generation: u32, before: u64 },
-    /// Every line, and every writer, of a run that is no more.
-    Lines { run: RunId },
 }
 
 /// An object by what it is, not by its key.

@@ -9,6 +9,8 @@ pub mod columns;
 pub mod console;
 /// What is known about the rows of a stream.
 pub mod facts;
+/// Whether sealed objects are as they should be.
+pub mod inspect;
 /// What is known about each key of a run's history.
 pub mod keys;
 /// Level of detail: what 64 rows at a time look like.

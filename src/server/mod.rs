@@ -5,6 +5,7 @@
 mod activity;
 mod address_count;
 mod connection;
+mod data_directory;
 mod guarded_io;
 pub mod health;
 mod listen;
@@ -15,6 +16,7 @@ mod ready_file;
 mod serve;
 mod tls;
 
+pub use data_directory::{is_open_to_others, make_data_directory};
 pub use listen::{Listeners, bind_admin, bind_public};
 pub use lock::{DataLock, LockError};
 pub use options::Options;

@@ -2,6 +2,9 @@
 
 use crate::server::{Place, Server, wait_for};
 use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn out(output: &Output) -> String {
@@ -150,6 +153,29 @@ fn a_socket_that_a_killed_server_left_behind_does_not_hinder() {
 }
 
 #[test]
+fn what_lies_in_the_data_directory_is_for_its_owner_whatever_the_umask() {
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    let place = Place::new();
+    let data = place.data();
+    let mut lax = Command::new("sh");
+    lax.args(["-c", r#"umask 000 && exec "$@""#, "sh", env!("CARGO_BIN_EXE_weighhouse"), "serve", "--data-dir"]);
+    lax.arg(&data);
+    let server = place.serve_with(lax);
+
+    assert_eq!(mode(&data), 0o700);
+    for file in ["metadata.redb", "master.key", "lock", "admin.sock"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    assert!(!server.log().contains("chmod 700"), "{}", server.log());
+    drop(server);
+
+    std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let server = place.serve();
+    assert!(server.log().contains("chmod 700") && server.log().contains("WARN"), "{}", server.log());
+    assert_eq!(mode(&data), 0o755);
+}
+
+#[test]
 fn check_finds_nothing_where_nothing_is_wrong() {
     both_ways(|place| {
         succeeded(run(place, &create("ada"), ""));
@@ -199,6 +225,70 @@ fn check_names_an_object_that_is_other_shorter_or_gone() {
         assert_eq!(checked.status.code(), Some(1));
         assert!(out(&checked).contains("notes.txt") && out(&checked).contains(word), "{}", out(&checked));
     }
+}
+
+/// Every file below the directory.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+/// Makes a run that has ended with history, events and console, sealed to objects.
+fn with_a_sealed_run(place: &Place, server: &Server<'_>) -> Vec<PathBuf> {
+    let key = server.person("ada");
+    let query = r#"mutation { upsertBucket(input: {entityName: "ada", modelName: "p", name: "r"}) { bucket { id } } }"#;
+    assert_eq!(server.ask(&key, "POST", "/graphql", &json!({ "query": query })).0, 200);
+    let rows: Vec<String> =
+        (0..500).map(|step| format!("{{\"_step\":{step},\"loss\":{}}}", 1.0 / f64::from(step + 1))).collect();
+    let lines = json!({
+        "wandb-history.jsonl": { "offset": 0, "content": rows },
+        "wandb-events.jsonl": { "offset": 0, "content": ["{\"system.cpu\":1}", "{\"system.cpu\":2}"] },
+        "output.log": { "offset": 0, "content": ["one", "two"] },
+    });
+    let body = json!({ "files": lines, "complete": true, "exitcode": 0 });
+    assert_eq!(server.ask(&key, "POST", "/files/ada/p/r/file_stream", &body).0, 200);
+    // History with its level of detail, events, console.
+    let sealed = || Some(files_below(&place.data().join("objects"))).filter(|files| files.len() == 4);
+    wait_for(|| sealed().filter(|files| files.iter().all(|file| !file.to_string_lossy().contains('#'))));
+    wait_for(|| Some(()).filter(|()| out(&place.run(&["check"], "")).contains(" 4 objects")));
+    sealed().unwrap()
+}
+
+#[test]
+fn check_reads_sealed_parts_and_names_objects_that_are_damaged_shorter_or_gone() {
+    let place = Place::new();
+    let server = place.serve();
+    let objects = with_a_sealed_run(&place, &server);
+    drop(server);
+    assert!(out(&succeeded(place.run(&["check"], ""))).contains(" 4 objects are as they should be"));
+
+    for object in &objects {
+        let good = std::fs::read(object).unwrap();
+        let mut damaged = good.clone();
+        damaged.iter_mut().take(good.len() / 2).for_each(|byte| *byte ^= 0x55);
+        let is_detail = object.to_string_lossy().contains(".detail.");
+        let shorter = if is_detail { "cannot be read" } else { "bytes and should have" };
+        for (harm, word) in
+            [(Some(damaged), "cannot be read"), (Some(good[1..].to_vec()), shorter), (None, "is missing")]
+        {
+            match harm {
+                Some(bytes) => std::fs::write(object, bytes).unwrap(),
+                None => std::fs::remove_file(object).unwrap(),
+            }
+            let checked = place.run(&["check"], "");
+            let said = out(&checked);
+            assert_eq!(checked.status.code(), Some(1), "{word}: {}", object.display());
+            assert_eq!(said.lines().count(), 1, "{said}");
+            let name = object.file_name().unwrap().to_str().unwrap();
+            assert!(said.contains(name) && said.contains("of run ") && said.contains(word), "{word}: {said}");
+        }
+        std::fs::write(object, good).unwrap();
+    }
+    succeeded(place.run(&["check"], ""));
 }
 
 #[test]

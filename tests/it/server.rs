@@ -38,10 +38,15 @@ impl Place {
     }
 
     pub fn serve(&self) -> Server<'_> {
+        self.serve_with(self.command(&["serve"]))
+    }
+
+    /// Like [`Place::serve`], by a command that takes the arguments of `serve`.
+    pub fn serve_with(&self, mut command: Command) -> Server<'_> {
         let ready = self.directory.path().join("ready.json");
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let output = std::fs::File::create(self.directory.path().join("stdout")).unwrap();
-        let process = command.arg("--ready-file").arg(&ready).stdout(output).stderr(Stdio::null()).spawn().unwrap();
+        let file = |name| std::fs::File::create(self.directory.path().join(name)).unwrap();
+        command.args(["--listen", "127.0.0.1:0", "--ready-file"]).arg(&ready);
+        let process = command.stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
         let url = wait_for(|| {
             let parsed: Value = serde_json::from_str(&std::fs::read_to_string(&ready).ok()?).unwrap();
             Some(parsed["url"].as_str().unwrap().to_owned())
@@ -72,6 +77,11 @@ impl Server<'_> {
     /// What the server has said on its terminal.
     pub fn terminal(&self) -> String {
         std::fs::read_to_string(self.place.directory.path().join("stdout")).unwrap()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.place.directory.path().join("stderr")).unwrap()
     }
 
     /// One request over the network with a key.

@@ -38,7 +38,7 @@ fn gzip_bombs_by_the_dozen_are_refused_in_bounded_memory() {
 
     assert_quick(began, "48 bombs");
     world.assert_goes_on("gzip bombs");
-    assert!(world.server.peak_rss_bytes() < 400 << 20, "{} bytes", world.server.peak_rss_bytes());
+    assert!(world.server.peak_rss_bytes() < 640 << 20, "{} bytes", world.server.peak_rss_bytes());
 }
 
 #[test]
@@ -137,6 +137,11 @@ fn bodies_dense_with_tiny_parts_stay_in_bounded_memory() {
         ("empty lines", format!(r#"{{"files":{{"x":{{"offset":0,"content":[{}""]}}}}}}"#, r#""","#.repeat(9 << 20))),
         ("names", format!(r#"{{"uploaded":[{}""]}}"#, r#""","#.repeat(9 << 20))),
         ("files", format!(r#"{{"files":{{{}"":null}}}}"#, r#""":null,"#.repeat(4_000_000))),
+        ("a file again and again", format!(r#"{{"files":{{{}"":null}}}}"#, r#""output.log":null,"#.repeat(1_500_000))),
+        (
+            "console",
+            format!(r#"{{"files":{{"output.log":{{"offset":0,"content":[{}""]}}}}}}"#, r#""","#.repeat(9 << 20)),
+        ),
         ("nesting", format!(r#"{{"a":{}{}}}"#, "[".repeat(15 << 20), "]".repeat(15 << 20))),
     ];
     for (what, body) in &bodies {
@@ -146,5 +151,6 @@ fn bodies_dense_with_tiny_parts_stay_in_bounded_memory() {
         assert_quick(began, what);
     }
     world.assert_goes_on("dense bodies");
-    assert!(world.server.peak_rss_bytes() < 600 << 20, "{} bytes", world.server.peak_rss_bytes());
+    // The body as it came, of it little more than the ends of the lines, and what the server needs for itself.
+    assert!(world.server.peak_rss_bytes() < 192 << 20, "{} bytes", world.server.peak_rss_bytes());
 }

@@ -257,6 +257,20 @@ fn a_token_allows_what_it_was_made_for_until_it_expires() {
 }
 
 #[test]
+fn bytes_of_another_md5_than_declared_are_to_be_sent_again_and_change_nothing() {
+    let world = World::new(&[]);
+    let path = world.server.create_files(&world.account, "p", "r", &["a.txt"]).remove(0);
+    assert_eq!(world.server.ask("PUT", &path, &[], b"hello").status, 200);
+    let md5_of_hello = [("Content-MD5", "XUFAKrxLKna5cZ2REBfFkg==")];
+
+    let damaged = world.server.ask("PUT", &path, &md5_of_hello, b"hellp, and more");
+
+    assert_refused(&damaged, &[408], "another MD5");
+    assert_eq!(listed(&world)[0]["sizeBytes"], 5);
+    assert_eq!(world.server.ask("PUT", &path, &md5_of_hello, b"hello").status, 200);
+}
+
+#[test]
 fn an_odd_range_gets_everything_a_part_or_416() {
     let world = World::new(&[]);
     let put_path = world.server.create_files(&world.account, "p", "r", &["a.txt"]).remove(0);
@@ -299,7 +313,7 @@ fn an_odd_range_gets_everything_a_part_or_416() {
 fn listed(world: &World) -> Vec<Value> {
     let query = "query RunFiles($entity: String!, $project: String!, $run: String!) {
       project(name: $project, entityName: $entity) {
-        run(name: $run) { files(first: 1000) { edges { node { name directUrl } } } }
+        run(name: $run) { files(first: 1000) { edges { node { name sizeBytes directUrl } } } }
       }
     }";
     let mut data = world.server.query(&world.account, query, &world.account.variables("p", "r"));

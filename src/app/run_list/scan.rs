@@ -4,21 +4,24 @@
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::project::seen;
 use crate::app::{App, Error};
+use crate::db::DbError;
 use crate::db::repo::project::FoundProject;
 use crate::db::repo::run::{self, ByCreation, FoundRun};
 use crate::db::repo::{project, user};
 use crate::db::tx::{Read, ReadTx};
-use crate::db::{Db, DbError};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::run::RunName;
 use crate::domain::run_query::{Needs, Position, RunQuery, RunView};
+use crate::domain::stream::RunStreams;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A stretch ends with this many runs, or with the run whose texts reach this many bytes.
 const STRETCH_RUNS: usize = 512;
 const STRETCH_BYTES: usize = 8 << 20;
+/// Runs whose histories are looked into together.
+const HISTORIES_AT_ONCE: usize = 16;
 /// Records read before their sizes are looked at.
 const RUNS_AT_ONCE: usize = 64;
 
@@ -32,9 +35,8 @@ pub(super) enum Source {
 
 /// A walk through runs that match. A caller who gives up drops it, and it ends with the stretch at hand.
 pub(super) struct Scan {
-    db: Db,
+    app: App,
     caller: Caller,
-    licence: Licence,
     project: ProjectId,
     query: Arc<RunQuery>,
     source: Source,
@@ -48,6 +50,8 @@ struct Row {
     heartbeat_at: Option<Timestamp>,
     config: Option<String>,
     summary: Option<String>,
+    /// The client leaves some of the summary to the server, and the query asks for it.
+    derives_summary: bool,
     history_keys: Option<String>,
 }
 
@@ -59,8 +63,7 @@ struct Stretch {
 
 impl Scan {
     pub fn new(app: &App, caller: &Caller, project: ProjectId, query: RunQuery, source: Source) -> Self {
-        let (db, licence, query) = (app.db.clone(), app.licence.clone(), Arc::new(query));
-        Self { db, caller: *caller, licence, project, query, source, has_ended: false }
+        Self { app: app.clone(), caller: *caller, project, query: Arc::new(query), source, has_ended: false }
     }
 
     /// Those of the next runs that match, maybe none, each with its place in the query's order; `None` at the end.
@@ -70,18 +73,48 @@ impl Scan {
             return Ok(None);
         }
         let most = if self.query.filter().is_all() { wanted.min(STRETCH_RUNS) } else { STRETCH_RUNS };
-        let (caller, licence, id) = (self.caller, self.licence.clone(), self.project);
+        let (caller, licence, id) = (self.caller, self.app.licence.clone(), self.project);
         let (source, needs) = (self.source.clone(), self.query.needs());
-        let read = self.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, source, needs, most));
+        let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, source, needs, most));
         let Stretch { rows, source, has_ended } = read.await?;
         (self.source, self.has_ended) = (source, has_ended);
+        if !needs.history_keys && !rows.iter().any(|row| row.derives_summary) {
+            return self.place(rows).await.map(Some);
+        }
+        // What follows from history can be large, so it is made for a few runs, looked at, and let go.
+        let (mut placed, mut rows) = (Vec::new(), rows.into_iter());
+        loop {
+            let mut few: Vec<Row> = rows.by_ref().take(HISTORIES_AT_ONCE).collect();
+            if few.is_empty() {
+                return Ok(Some(placed));
+            }
+            self.add_history(&mut few).await?;
+            placed.extend(self.place(few).await?);
+        }
+    }
+
+    async fn place(&self, rows: Vec<Row>) -> Result<Vec<(Position, Allowed<FoundRun>)>, Error> {
         let query = self.query.clone();
-        let placed = tokio::task::spawn_blocking(move || {
-            let place = |row: Row| query.place(&row.view()).map(|place| (place, row.found));
-            rows.into_iter().filter_map(place).collect()
-        });
-        let given_up = |_| DbError::Unavailable("a list of runs was given up".into());
-        Ok(Some(placed.await.map_err(given_up)?))
+        let place = move |row: Row| query.place(&row.view()).map(|place| (place, row.found));
+        self.app.on_pool(move || Ok(rows.into_iter().filter_map(place).collect())).await
+    }
+
+    /// Puts in what history has to say: summaries where the rows decide them, and the keys that were logged.
+    async fn add_history(&self, rows: &mut [Row]) -> Result<(), Error> {
+        let derived: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].derives_summary).collect();
+        let of_derived: Vec<&Allowed<FoundRun>> = derived.iter().map(|at| &rows[*at].found).collect();
+        let summaries = self.app.summaries(&of_derived).await?;
+        for (at, summary) in derived.into_iter().zip(summaries) {
+            rows[at].summary = Some(summary);
+        }
+        if self.query.needs().history_keys {
+            let runs: Vec<&Allowed<FoundRun>> = rows.iter().map(|row| &row.found).collect();
+            let facts = self.app.history_facts(&runs).await?;
+            for (row, facts) in rows.iter_mut().zip(facts) {
+                row.history_keys = Some(facts.history_keys());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -102,7 +135,7 @@ impl Row {
 
     fn bytes(&self) -> usize {
         let run = &self.found.run;
-        let texts = [&self.config, &self.summary, &self.history_keys, &run.notes, &run.description];
+        let texts = [&self.config, &self.summary, &run.notes, &run.description];
         texts.into_iter().flatten().map(String::len).sum()
     }
 }
@@ -178,23 +211,14 @@ fn read_row(
             }
         },
     };
+    let streams = if needs.heartbeat || needs.summary { run::streams(tx, &found)? } else { RunStreams::default() };
     Ok(Row {
         username,
-        heartbeat_at: if needs.heartbeat { run::streams(tx, &found)?.heartbeat_at } else { None },
+        heartbeat_at: streams.heartbeat_at,
         config: if needs.config { run::config(tx, &found)? } else { None },
-        summary: if needs.summary { summary_text(tx, &found)? } else { None },
-        history_keys: if needs.history_keys { history_keys_text(tx, &found)? } else { None },
+        summary: if needs.summary { run::summary(tx, &found)? } else { None },
+        derives_summary: needs.summary && streams.derives_summary,
+        history_keys: None,
         found,
     })
-}
-
-/// The summary that lists of runs are filtered and ordered by: the one place that says which.
-fn summary_text(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
-    run::summary(tx, found)
-}
-
-/// An object with a member for each key that was logged. The summary is one: the client keeps the last value of every
-/// key there, unless a script told it not to.
-fn history_keys_text(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
-    summary_text(tx, found)
 }

@@ -37,7 +37,8 @@ pub(super) struct Rows {
 
 impl Incoming {
     pub fn read(body: &[u8], limits: &RowLimits) -> Result<Self, Error> {
-        let body = StreamBody::parse(body).map_err(|why| Error::invalid("body", &why))?;
+        let body = StreamBody::parse(body, &[HISTORY, EVENTS, SUMMARY, CONSOLE])
+            .map_err(|why| Error::invalid("body", &why))?;
         let mut incoming = Incoming::default();
         if let Some(file) = body.file(HISTORY) {
             incoming.history = incoming.rows(file, limits)?;

@@ -4,6 +4,8 @@
 
 use super::{Changes, Engine, EngineError, KeyRange, Pair, Reader, Transaction};
 use redb::{Builder, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -183,6 +185,8 @@ fn create(path: &Path) -> Result<(), EngineError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
+    // Hashes of passwords and keys will be in it. An empty file is to redb as good as none.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
     let handle = Builder::new().create(&unfinished).map_err(failed)?;
     drop(handle);
     std::fs::rename(&unfinished, path).map_err(io)?;

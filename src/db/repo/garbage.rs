@@ -3,7 +3,7 @@
 //! nothing; the collector works them off.
 
 use crate::db::DbError;
-use crate::db::schema::{GARBAGE, SHARED_WRITERS, TAIL_CHUNKS};
+use crate::db::schema::{GARBAGE, TAIL_CHUNKS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::clock::Timestamp;
@@ -69,17 +69,6 @@ pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Re
                 TAIL_CHUNKS.delete(tx, key)?;
             }
             Ok(keys.len() < limit)
-        }
-        Garbage::Lines { run } => {
-            let chunks = TAIL_CHUNKS.keys(tx, &run, limit)?;
-            for key in &chunks {
-                TAIL_CHUNKS.delete(tx, key)?;
-            }
-            let writers = SHARED_WRITERS.keys(tx, &run, limit)?;
-            for key in &writers {
-                SHARED_WRITERS.delete(tx, key)?;
-            }
-            Ok(chunks.len() < limit && writers.len() < limit)
         }
     }
 }

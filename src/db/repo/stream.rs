@@ -11,7 +11,7 @@ use crate::db::schema::{
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::chunk::Chunk;
-use crate::domain::garbage::{Garbage, StoredObject};
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{EntityId, RunId, SegmentId};
 use crate::domain::run::{Run, RunState};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
@@ -23,6 +23,9 @@ const PARTS_MAX: usize = 100_000;
 
 /// Where a chunk is in its stream: the number of its first line, or for the console its place in the order of writing.
 pub type Place = u64;
+
+/// Names a part: its run, its stream, and its place among the parts of that stream.
+pub type PartKey = (RunId, Stream, u32);
 
 pub fn put_streams(tx: &mut WriteTx<'_>, run: &Allowed<FoundRun>, streams: &RunStreams) -> Result<(), PutError> {
     run.must_be(Action::RunLog);
@@ -129,6 +132,30 @@ pub fn parts(tx: &impl Read, run: RunId, stream: Stream) -> Result<Vec<(u32, Sea
     Ok(listed.into_iter().map(|((.., place), part)| (place, part)).collect())
 }
 
+/// A part of any run, for a check of everything.
+pub struct ListedPart {
+    pub key: PartKey,
+    pub part: SealedPart,
+    /// The part of another run that has the same objects and is listed before this one.
+    pub shared_with: Option<SealedPart>,
+}
+
+/// The parts of all runs after the part `after`.
+pub fn all_parts(tx: &impl Read, after: Option<PartKey>, limit: usize) -> Result<Vec<ListedPart>, DbError> {
+    let listed = SEALED_PARTS.list(tx, &(), after.as_ref(), limit)?;
+    let with_first = listed.into_iter().map(|(key, part)| {
+        let first = PARTS_BY_SEGMENT.list(tx, &part.segment, None, 1)?.pop();
+        let first = first.map(|(_, run, stream, place)| (run, stream, place)).filter(|first| *first < key);
+        let shared_with = first.map(|first| SEALED_PARTS.get(tx, &first)).transpose()?.flatten();
+        Ok(ListedPart { key, part, shared_with })
+    });
+    with_first.collect()
+}
+
+pub fn part(tx: &impl Read, key: &PartKey) -> Result<Option<SealedPart>, DbError> {
+    SEALED_PARTS.get(tx, key)
+}
+
 /// Adds a part behind those that the stream has. For the server's own work on a run, and for copies of a run's parts.
 pub fn add_part(tx: &mut WriteTx<'_>, run: RunId, stream: Stream, part: &SealedPart) -> Result<(), PutError> {
     let last = SEALED_PARTS.last(tx, &(run, stream))?;
@@ -165,15 +192,27 @@ pub fn release_part(
     Ok(())
 }
 
-/// Removes everything that was streamed into a run that is being removed for good.
-pub fn purge(tx: &mut WriteTx<'_>, run: RunId) -> Result<(), PutError> {
+/// Removes everything that was streamed into a run that is being removed for good. `false`: only `limit` of its lines
+/// and writers, and there is more. Lines never outlast their run, not even as garbage: a check would miss the run.
+pub fn purge(tx: &mut WriteTx<'_>, run: RunId, limit: usize) -> Result<bool, PutError> {
+    let chunks = TAIL_CHUNKS.keys(tx, &run, limit)?;
+    for key in &chunks {
+        TAIL_CHUNKS.delete(tx, key)?;
+    }
+    let writers = SHARED_WRITERS.keys(tx, &run, limit)?;
+    for key in &writers {
+        SHARED_WRITERS.delete(tx, key)?;
+    }
+    if chunks.len() == limit || writers.len() == limit {
+        return Ok(false);
+    }
     for stream in Stream::ALL {
         for (place, part) in parts(tx, run, stream)? {
             release_part(tx, run, stream, (place, &part))?;
         }
     }
     RUN_STREAMS.delete(tx, &run)?;
-    garbage::discard_lines(tx, Garbage::Lines { run })
+    Ok(true)
 }
 
 /// Counts lines as sealed: for the server's own work on a run, which no client asked for.

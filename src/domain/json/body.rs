@@ -3,13 +3,11 @@
 use super::error::{JsonError, JsonErrorKind, utf8};
 use super::scan::Scanner;
 
-/// One request of a client's file stream. Every part of it is optional on the wire.
+/// What is wanted of one request of a client's file stream. Every part of it is optional on the wire.
 #[derive(Debug, Default, PartialEq)]
 pub struct StreamBody {
-    /// In the order of the request.
-    pub files: Vec<(String, StreamFile)>,
-    /// Files whose upload has finished.
-    pub uploaded: Vec<String>,
+    /// The files that were asked for, in the order of the request.
+    files: Vec<(&'static str, StreamFile)>,
     pub complete: bool,
     pub exit_code: Option<i64>,
     pub preempting: bool,
@@ -55,21 +53,23 @@ impl StreamFile {
 }
 
 impl StreamBody {
-    /// Reads a whole body. Unknown members are skipped, `null` means absent.
-    pub fn parse(bytes: &[u8]) -> Result<StreamBody, JsonError> {
+    /// Reads a whole body. Unknown members are skipped, `null` means absent. Other files than those `wanted`, and the
+    /// names of uploaded files, must be well-formed and are not kept: a body may have millions of them.
+    pub fn parse(bytes: &[u8], wanted: &[&'static str]) -> Result<StreamBody, JsonError> {
         let mut scanner = Scanner::new(utf8(bytes)?);
         let mut body = StreamBody::default();
         read_object(&mut scanner, "an object", |scanner, key| {
             match key {
                 "files" => read_object(scanner, "an object of files", |scanner, name| {
-                    let file = read_file(scanner)?;
-                    body.files.push((name.to_owned(), file));
+                    // Of files with one name the first counts.
+                    let wanted = wanted.iter().find(|wanted| **wanted == name && body.file(name).is_none());
+                    let file = read_file(scanner, wanted.is_some())?;
+                    body.files.extend(wanted.map(|wanted| (*wanted, file)));
                     Ok(())
                 })?,
-                "uploaded" => read_array(scanner, "a list of file names", |scanner| {
-                    body.uploaded.push(scanner.string()?.text().into_owned());
-                    Ok(())
-                })?,
+                "uploaded" => {
+                    read_array(scanner, "a list of file names", |scanner| scanner.string().map(|_| ()))?;
+                }
                 "complete" => body.complete = read_bool(scanner)?,
                 "preempting" => body.preempting = read_bool(scanner)?,
                 "exitcode" => body.exit_code = read_int(scanner)?,
@@ -82,11 +82,12 @@ impl StreamBody {
     }
 
     pub fn file(&self, name: &str) -> Option<&StreamFile> {
-        self.files.iter().find(|(file, _)| file == name).map(|(_, file)| file)
+        self.files.iter().find(|(file, _)| *file == name).map(|(_, file)| file)
     }
 }
 
-fn read_file(scanner: &mut Scanner<'_>) -> Result<StreamFile, JsonError> {
+/// Without `keeps_lines` the lines are checked only.
+fn read_file(scanner: &mut Scanner<'_>, keeps_lines: bool) -> Result<StreamFile, JsonError> {
     let mut file = StreamFile::default();
     read_object(scanner, "an object with offset and content", |scanner, key| {
         match key {
@@ -95,6 +96,8 @@ fn read_file(scanner: &mut Scanner<'_>) -> Result<StreamFile, JsonError> {
                 file.offset = u64::try_from(read_int(scanner)?.unwrap_or(0))
                     .map_err(|_| JsonErrorKind::Expected("a line number").at(at))?;
             }
+            "content" if !keeps_lines && scanner.peek()? == b'"' => check_line(scanner)?,
+            "content" if !keeps_lines => read_array(scanner, "a list of lines", check_line)?,
             "content" if scanner.peek()? == b'"' => read_line(scanner, &mut file)?,
             "content" => read_array(scanner, "a list of lines", |scanner| read_line(scanner, &mut file))?,
             _ => _ = scanner.value()?,
@@ -112,6 +115,13 @@ fn read_line(scanner: &mut Scanner<'_>, file: &mut StreamFile) -> Result<(), Jso
         _ => scanner.string_into(&mut file.text)?,
     }
     file.end_line(scanner.offset())
+}
+
+fn check_line(scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+    match scanner.peek()? {
+        b'n' => scanner.value().map(|_| ()),
+        _ => scanner.string().map(|_| ()),
+    }
 }
 
 /// Visits the members of an object with the cursor at each value; `null` is an object without members.
@@ -179,6 +189,8 @@ mod tests {
     use super::*;
     use crate::domain::json::{Value, write_string};
 
+    const FILES: [&str; 4] = ["f0", "f1", "f2", "f3"];
+
     fn lines(file: &StreamFile) -> Vec<&str> {
         file.lines().collect()
     }
@@ -189,7 +201,8 @@ mod tests {
             "output.log":{"content":"one \u00e9\n","offset":2.0,"other":[{}]},"empty":{},"gone":null},
             "uploaded":["a/b.txt","c"],"complete":true,"exitcode":255,"preempting":true,"dropped":3,"x":{"y":[1,2]}} "#;
 
-        let body = StreamBody::parse(text.as_bytes()).unwrap();
+        let wanted = ["wandb-history.jsonl", "output.log", "empty", "gone", "missing"];
+        let body = StreamBody::parse(text.as_bytes(), &wanted).unwrap();
 
         let history = body.file("wandb-history.jsonl").unwrap();
         assert_eq!(history.offset, 7);
@@ -198,17 +211,29 @@ mod tests {
         assert_eq!((console.offset, lines(console)), (2, vec!["one é\n"]));
         assert_eq!(body.file("empty"), Some(&StreamFile::default()));
         assert_eq!(body.files.len(), 4);
-        assert_eq!(body.uploaded, ["a/b.txt", "c"]);
         assert_eq!((body.complete, body.exit_code, body.preempting), (true, Some(255), true));
     }
 
     #[test]
     fn everything_may_be_absent_or_null() {
-        assert_eq!(StreamBody::parse(b"{}"), Ok(StreamBody::default()));
+        assert_eq!(StreamBody::parse(b"{}", &FILES), Ok(StreamBody::default()));
         let nulls = br#"{"files":null,"uploaded":null,"complete":null,"exitcode":null,"preempting":null}"#;
-        assert_eq!(StreamBody::parse(nulls), Ok(StreamBody::default()));
-        let file = br#"{"files":{"f":{"offset":null,"content":[null,"x"]}}}"#;
-        assert_eq!(lines(&StreamBody::parse(file).unwrap().files[0].1), ["", "x"]);
+        assert_eq!(StreamBody::parse(nulls, &FILES), Ok(StreamBody::default()));
+        let file = br#"{"files":{"f0":{"offset":null,"content":[null,"x"]}}}"#;
+        assert_eq!(lines(&StreamBody::parse(file, &FILES).unwrap().files[0].1), ["", "x"]);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_checked_and_not_kept() {
+        let text = r#"{"files":{"other":{"content":["a",null]},"f1":{"offset":1},"f1":{"offset":2}},"uploaded":["b"]}"#;
+
+        let body = StreamBody::parse(text.as_bytes(), &FILES).unwrap();
+
+        assert_eq!(body.files, [("f1", StreamFile { offset: 1, ..StreamFile::default() })]);
+        for bad in [r#""uploaded":[1]"#, r#""files":{"other":{"content":[{}]}}"#, r#""files":{"other":{"offset":"x"}}"#]
+        {
+            assert!(StreamBody::parse(format!("{{{bad}}}").as_bytes(), &FILES).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -223,10 +248,12 @@ mod tests {
             "{\"complete\":1}",
             "{\"files\":{\"f\":{\"offset\":-1}}}",
             "{\"files\":{\"f\":{\"content\":[1]}}}",
+            "{\"files\":{\"f0\":{\"content\":[1]}}}",
             "{\"exitcode\":\"0\"}",
             "{\"files\":{\"f\":{\"content\":[\"a",
+            "{\"files\":{\"f0\":{\"content\":[\"a",
         ] {
-            assert!(StreamBody::parse(text.as_bytes()).is_err(), "{text}");
+            assert!(StreamBody::parse(text.as_bytes(), &FILES).is_err(), "{text}");
         }
     }
 
@@ -253,7 +280,7 @@ mod tests {
             }
             text.push_str("}}");
 
-            let body = StreamBody::parse(text.as_bytes()).unwrap();
+            let body = StreamBody::parse(text.as_bytes(), &FILES).unwrap();
 
             prop_assert_eq!(body.files.len(), contents.len());
             for ((_, file), content) in body.files.iter().zip(&contents) {
@@ -263,7 +290,8 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(text in r#"\{"files":\{"[a"\\]{0,3}":[\[\]{}",:0-9a-f\\n]{0,30}\}\}"#) {
-            let is_body = StreamBody::parse(text.as_bytes()).is_ok();
+            let is_body = StreamBody::parse(text.as_bytes(), &["a"]).is_ok();
+            prop_assert_eq!(StreamBody::parse(text.as_bytes(), &[]).is_ok(), is_body);
             if is_body {
                 prop_assert!(Value::parse(text.as_bytes(), 128).is_ok());
             }

@@ -99,7 +99,7 @@ impl Position {
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
         let turned = |ordering: Ordering| if self.descending { ordering.reverse() } else { ordering };
-        let creation = (self.created_at, RunId(0)).cmp(&(other.created_at, RunId(0)));
+        let creation = (self.created_at, self.id).cmp(&(other.created_at, other.id));
         match (&self.key, &other.key) {
             (Some(key), Some(other_key)) => {
                 let is_missing = |key: &SortKey| matches!(key, SortKey::Missing);

@@ -47,7 +47,7 @@ fn view(run: &Run) -> RunView<'_> {
         heartbeat_at: Some(run.created_at.plus_secs(90)),
         config: Some(CONFIG),
         summary: Some(SUMMARY),
-        history_keys: Some(SUMMARY),
+        history_keys: Some(r#"{"sets":[],"keys":{"val.acc":{"monotonic":true}},"lastStep":4}"#),
     }
 }
 
@@ -133,8 +133,12 @@ fn a_summary_key_is_found_with_literal_dots_and_nested() {
 #[test]
 fn a_logged_key_exists() {
     assert_split(
-        &[r#"{"keys_info.keys.loss":{"$exists":true}}"#, r#"{"keys_info.keys.x":{"$exists":false}}"#],
-        &[r#"{"keys_info.keys.loss":null}"#],
+        &[
+            r#"{"keys_info.keys.val.acc":{"$exists":true}}"#,
+            r#"{"keys_info.keys.val.acc.monotonic":true}"#,
+            r#"{"keys_info.keys.loss":{"$exists":false}}"#,
+        ],
+        &[r#"{"keys_info.keys.val.acc":null}"#],
     );
 }
 

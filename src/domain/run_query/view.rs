@@ -21,7 +21,7 @@ pub struct RunView<'a> {
     pub config: Option<&'a str>,
     /// JSON text.
     pub summary: Option<&'a str>,
-    /// JSON text: an object with one member for each key that was logged.
+    /// What is known of the logged keys, as JSON text: `{"keys": {…}}`.
     pub history_keys: Option<&'a str>,
 }
 
@@ -56,7 +56,7 @@ impl FieldReader {
                 _ => Vec::new(),
             }),
             history_keys: paths(|field| match field {
-                Field::HistoryKey(path) => vec![path.clone()],
+                Field::HistoryKey(path) => vec![format!("keys.{path}")],
                 _ => Vec::new(),
             }),
             fields,
