@@ -65,17 +65,15 @@ struct Asker<'s> {
 }
 
 impl Asker<'_> {
-    #[expect(clippy::needless_pass_by_value, reason = "callers write the JSON where they call")]
-    fn query(&self, query: &str, variables: Value) -> Told {
-        self.server.graphql(self.key, query, &variables)
+    fn query(&self, query: &str, variables: &Value) -> Told {
+        self.server.graphql(self.key, query, variables)
     }
 
     /// A mutation whose only answer is that it was done.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write the JSON where they call")]
-    fn mutate(&self, field: &str, input: Value) -> Told {
+    fn mutate(&self, field: &str, input: &Value) -> Told {
         let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
         let text = format!("mutation($i: {kind}!) {{ {field}(input: $i) {{ __typename }} }}");
-        self.query(&text, json!({ "i": input }))
+        self.query(&text, &json!({ "i": input }))
     }
 
     /// Sends a file through the URL that the answer has, if it has one.
@@ -85,8 +83,7 @@ impl Asker<'_> {
         self.server.ask_as(None, "PUT", url.strip_prefix(&self.server.url).unwrap(), "sent by the row")
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "callers write the JSON where they call")]
-    fn stream(&self, at: &Target, body: Value) -> Told {
+    fn stream(&self, at: &Target, body: &Value) -> Told {
         let path = format!("/files/{}/{}/{}/file_stream", at.entity, at.project, at.run);
         self.server.ask_as(self.key, "POST", &path, &body.to_string())
     }
@@ -95,7 +92,7 @@ impl Asker<'_> {
         let text = "mutation($i: CreateRunFilesInput!) { createRunFiles(input: $i) { files { uploadUrl } } }";
         let mut input = at.path();
         input["files"] = json!([name]);
-        self.put(self.query(text, json!({ "i": input })))
+        self.put(self.query(text, &json!({ "i": input })))
     }
 
     /// Everything that a row may have changed.
@@ -104,7 +101,7 @@ impl Asker<'_> {
             made: project(name: $new, entityName: $e) { name }
             project(name: $p, entityName: $e) { description new: run(name: $new) { name } run(name: $r) {
                 id notes state stopped historyLineCount files { edges { node { id name } } } } } }";
-        let told = self.query(text, json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new }));
+        let told = self.query(text, &json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new }));
         assert_eq!(told.0, 200, "{}", told.1);
         serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
     }
@@ -144,7 +141,7 @@ fn rows() -> Vec<Row> {
             |asker, at| {
                 let mut input = at.path();
                 input["files"] = json!(["arranged.txt"]);
-                asker.mutate("markRunFilesUploaded", input)
+                asker.mutate("markRunFilesUploaded", &input)
             },
             |_, told, _| told.0 == 200,
         ),
@@ -153,7 +150,7 @@ fn rows() -> Vec<Row> {
             "upsertBucket, a new run",
             |asker, at| {
                 let input = json!({ "entityName": at.entity, "modelName": at.project, "name": at.new });
-                asker.mutate("upsertBucket", input)
+                asker.mutate("upsertBucket", &input)
             },
             |_, _, after| !after["project"]["new"].is_null(),
         ),
@@ -163,7 +160,7 @@ fn rows() -> Vec<Row> {
             |asker, at| {
                 let session =
                     json!({ "id": at.run_id(), "config": "{}", "jobProgram": "train.py", "notes": "went on" });
-                asker.mutate("upsertBucket", session)
+                asker.mutate("upsertBucket", &session)
             },
             |_, _, after| after["project"]["run"]["notes"] == "went on",
         ),
@@ -172,7 +169,7 @@ fn rows() -> Vec<Row> {
             "file_stream",
             |asker, at| {
                 let lines = json!({ "offset": 3, "content": ["{\"_step\":3}"] });
-                asker.stream(at, json!({ "files": { "wandb-history.jsonl": lines } }))
+                asker.stream(at, &json!({ "files": { "wandb-history.jsonl": lines } }))
             },
             |_, _, after| after["project"]["run"]["historyLineCount"] == 4,
         ),
@@ -188,26 +185,26 @@ fn rows() -> Vec<Row> {
             |asker, at| {
                 let mut input = at.path();
                 (input["title"], input["text"]) = (json!("title"), json!("text"));
-                asker.mutate("notifyScriptableRunAlert", input)
+                asker.mutate("notifyScriptableRunAlert", &input)
             },
             |_, told, _| told.0 == 200,
         ),
         row(
             "run:update",
             "upsertBucket",
-            |asker, at| asker.mutate("upsertBucket", json!({ "id": at.run_id(), "notes": "edited" })),
+            |asker, at| asker.mutate("upsertBucket", &json!({ "id": at.run_id(), "notes": "edited" })),
             |_, _, after| after["project"]["run"]["notes"] == "edited",
         ),
         row(
             "run:update",
             "updateRunState",
-            |asker, at| asker.mutate("updateRunState", json!({ "id": at.run_id(), "state": "failed" })),
+            |asker, at| asker.mutate("updateRunState", &json!({ "id": at.run_id(), "state": "failed" })),
             |_, _, after| after["project"]["run"]["state"] == "failed",
         ),
         row(
             "run:delete",
             "deleteRun",
-            |asker, at| asker.mutate("deleteRun", json!({ "id": at.run_id() })),
+            |asker, at| asker.mutate("deleteRun", &json!({ "id": at.run_id() })),
             |_, _, after| after["project"]["run"].is_null(),
         ),
         row(
@@ -216,20 +213,20 @@ fn rows() -> Vec<Row> {
             |asker, at| {
                 let mut input = at.path();
                 (input["metricName"], input["metricValue"]) = (json!("_step"), json!(0));
-                asker.mutate("rewindRun", input)
+                asker.mutate("rewindRun", &input)
             },
             |_, _, after| after["project"]["run"]["historyLineCount"] == 1,
         ),
         row(
             "run:delete",
             "deleteFiles",
-            |asker, at| asker.mutate("deleteFiles", json!({ "files": [at.file] })),
+            |asker, at| asker.mutate("deleteFiles", &json!({ "files": [at.file] })),
             |_, _, after| !has_file(after, "arranged.txt"),
         ),
         row(
             "run:stop",
             "stopRun",
-            |asker, at| asker.mutate("stopRun", json!({ "id": at.run_id() })),
+            |asker, at| asker.mutate("stopRun", &json!({ "id": at.run_id() })),
             |_, _, after| after["project"]["run"]["stopped"] == true,
         ),
     ]
@@ -242,20 +239,20 @@ fn has_file(after: &Value, name: &str) -> bool {
 
 fn project(asker: &Asker<'_>, field: &str, at: &Target) -> Told {
     let text = format!("query($e: String, $p: String) {{ found: {field}(name: $p, entityName: $e) {{ id name }} }}");
-    asker.query(&text, json!({ "e": at.entity, "p": at.project }))
+    asker.query(&text, &json!({ "e": at.entity, "p": at.project }))
 }
 
 fn list_projects(asker: &Asker<'_>, at: &Target) -> Told {
     let text = "query($e: String) { models(entityName: $e) { edges { cursor node { id } } pageInfo { hasNextPage } } }";
-    asker.query(text, json!({ "e": at.entity }))
+    asker.query(text, &json!({ "e": at.entity }))
 }
 
 fn create_project(asker: &Asker<'_>, at: &Target) -> Told {
-    asker.mutate("upsertModel", json!({ "entityName": at.entity, "name": at.new }))
+    asker.mutate("upsertModel", &json!({ "entityName": at.entity, "name": at.new }))
 }
 
 fn describe_project(asker: &Asker<'_>, at: &Target) -> Told {
-    asker.mutate("upsertModel", json!({ "entityName": at.entity, "name": at.project, "description": at.new }))
+    asker.mutate("upsertModel", &json!({ "entityName": at.entity, "name": at.project, "description": at.new }))
 }
 
 fn read_run(asker: &Asker<'_>, field: &str, at: &Target) -> Told {
@@ -263,13 +260,13 @@ fn read_run(asker: &Asker<'_>, field: &str, at: &Target) -> Told {
         "query($e: String, $p: String, $r: String!) {{ project(name: $p, entityName: $e) {{ found: {field}(name: $r) {{
          id config historyKeys summaryMetrics files {{ edges {{ node {{ id url }} }} }} }} }} }}"
     );
-    asker.query(&text, json!({ "e": at.entity, "p": at.project, "r": at.run }))
+    asker.query(&text, &json!({ "e": at.entity, "p": at.project, "r": at.run }))
 }
 
 fn list_runs(asker: &Asker<'_>, at: &Target) -> Told {
     let text = "query($e: String, $p: String) { project(name: $p, entityName: $e) {
         runCount runs(first: 1) { edges { cursor node { id } } } } }";
-    asker.query(text, json!({ "e": at.entity, "p": at.project }))
+    asker.query(text, &json!({ "e": at.entity, "p": at.project }))
 }
 
 /// A project with somebody who owns the runs in it, and everybody who comes to them.
@@ -312,8 +309,8 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
     let made = json!({ "entityName": at.entity, "modelName": at.project, "name": at.run });
     let lines = json!({ "offset": 0, "content": ["{\"_step\":0}", "{\"_step\":1}", "{\"_step\":2}"] });
     let steps = [
-        scene.owner.mutate("upsertBucket", made),
-        scene.owner.stream(&at, json!({ "files": { "wandb-history.jsonl": lines } })),
+        scene.owner.mutate("upsertBucket", &made),
+        scene.owner.stream(&at, &json!({ "files": { "wandb-history.jsonl": lines } })),
         scene.owner.create_file(&at, "arranged.txt"),
     ];
     for (status, text) in steps {
@@ -438,12 +435,12 @@ fn everybody_with_a_key_sees_their_own_keys_and_nobody_elses() {
             _ => "system_admin",
         };
         let asker = Asker { server: &server, key: Some(key) };
-        let (_, own) = asker.query("{ viewer { apiKeys { edges { node { id name } } } } }", Value::Null);
+        let (_, own) = asker.query("{ viewer { apiKeys { edges { node { id name } } } } }", &Value::Null);
         assert_eq!(own.contains(&key[..6]), cells()["api_key:own"][column] == "yes", "{role}: {own}");
         for (other, foreign) in keys.iter().filter(|(other, _)| other != role) {
             let text =
                 "query($q: String) { users(query: $q) { edges { node { apiKeys { edges { node { name } } } } } } }";
-            let (_, told) = asker.query(text, json!({ "q": other }));
+            let (_, told) = asker.query(text, &json!({ "q": other }));
             assert!(!told.contains(&foreign[..6]), "{role} asks for {other}: {told}");
         }
     }

@@ -305,7 +305,7 @@ impl<'s> Tenant<'s> {
         let found = tenant.ask(
             "{ project(name: \"wren-project\", entityName: \"wren-team\") { runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
-            Value::Null,
+            &Value::Null,
         );
         let run = &found["project"]["runs"]["edges"][0];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
@@ -313,9 +313,8 @@ impl<'s> Tenant<'s> {
         tenant
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "callers write the JSON where they call")]
-    fn ask(&self, text: &str, variables: Value) -> Value {
-        let (status, text) = self.server.graphql(Some(&self.key), text, &variables);
+    fn ask(&self, text: &str, variables: &Value) -> Value {
+        let (status, text) = self.server.graphql(Some(&self.key), text, variables);
         assert_eq!(status, 200, "{text}");
         serde_json::from_str::<Value>(&text).unwrap()["data"].take()
     }
@@ -323,13 +322,13 @@ impl<'s> Tenant<'s> {
     fn log(&self) {
         let at = json!({ "entityName": "wren-team", "projectName": "wren-project", "runName": "wren-run" });
         let described = json!({ "entityName": "wren-team", "name": "wren-project", "description": LOGGED });
-        self.ask("mutation($i: UpsertModelInput!) { upsertModel(input: $i) { inserted } }", json!({ "i": described }));
+        self.ask("mutation($i: UpsertModelInput!) { upsertModel(input: $i) { inserted } }", &json!({ "i": described }));
         let run = json!({ "entityName": "wren-team", "modelName": "wren-project", "name": "wren-run",
             "displayName": LOGGED, "groupName": LOGGED, "jobType": LOGGED, "notes": LOGGED, "description": LOGGED,
             "tags": [LOGGED], "commit": LOGGED, "host": LOGGED, "jobProgram": LOGGED, "jobRepo": LOGGED, "sweep": LOGGED,
             "config": json!({ "key": { "value": LOGGED } }).to_string(),
             "summaryMetrics": json!({ "key": LOGGED }).to_string() });
-        self.ask("mutation($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted } }", json!({ "i": run }));
+        self.ask("mutation($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted } }", &json!({ "i": run }));
         let row = |step: i64| json!({ "_step": step, "key": LOGGED }).to_string();
         let streamed = json!({ "files": {
             "wandb-history.jsonl": { "offset": 0, "content": [row(0), row(1), row(2)] },
@@ -341,7 +340,7 @@ impl<'s> Tenant<'s> {
         let mut files = at.clone();
         files["files"] = json!([format!("{LOGGED}.txt")]);
         let text = "mutation($i: CreateRunFilesInput!) { createRunFiles(input: $i) { files { uploadUrl } } }";
-        let made = self.ask(text, json!({ "i": files }));
+        let made = self.ask(text, &json!({ "i": files }));
         let url = self.path_of(&made["createRunFiles"]["files"][0]["uploadUrl"]);
         assert_eq!(self.server.ask_as(None, "PUT", &url, LOGGED).0, 200);
     }
@@ -356,7 +355,7 @@ impl<'s> Tenant<'s> {
             "{ models(entityName: \"wren-team\") { edges { node { name description runCount runs { edges { node {
                name displayName notes config summaryMetrics state stopped historyLineCount eventsLineCount logLineCount
                files { edges { node { name md5 updatedAt } } } } } } } } } }",
-            Value::Null,
+            &Value::Null,
         )
     }
 }
@@ -477,7 +476,7 @@ fn a_url_of_storage_gives_what_it_was_made_for_and_nothing_of_a_run_in_the_trash
         parquetHistory(liveKeys: [\"_step\"]) { parquetUrls }
         files { edges { node { url put: url(upload: true) } } } } } }";
     let urls = wait_for(|| {
-        let found = tenant.ask(text, Value::Null);
+        let found = tenant.ask(text, &Value::Null);
         let run = &found["project"]["run"];
         let (parquet, file) = (&run["parquetHistory"]["parquetUrls"][0], &run["files"]["edges"][0]["node"]);
         let path_of = |url: &Value| tenant.path_of(url);
@@ -497,6 +496,6 @@ fn a_url_of_storage_gives_what_it_was_made_for_and_nothing_of_a_run_in_the_trash
         }
     }
     let id = json!({ "i": { "id": tenant.known.run_id() } });
-    tenant.ask("mutation($i: DeleteRunInput!) { deleteRun(input: $i) { success } }", id);
+    tenant.ask("mutation($i: DeleteRunInput!) { deleteRun(input: $i) { success } }", &id);
     assert_eq!((status("GET", get), status("PUT", put), status("GET", parquet)), (404, 404, 404));
 }
