@@ -10,6 +10,7 @@ use crate::db::repo::project::FoundProject;
 use crate::db::repo::run;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::display_name::display_name;
+use crate::domain::id::AlertId;
 use crate::domain::json::Value;
 use crate::domain::name::EntityName;
 use crate::domain::project::{DEFAULT_PROJECT, ProjectName};
@@ -196,6 +197,23 @@ impl App {
             Ok::<_, Error>(())
         });
         added.await
+    }
+
+    /// Alerts of the run, oldest first, after the alert `after`; and whether there are more.
+    pub async fn list_alerts(
+        &self,
+        found: &Allowed<FoundRun>,
+        after: Option<AlertId>,
+        limit: usize,
+    ) -> Result<(Vec<(AlertId, Alert)>, bool), Error> {
+        let found = found.project(Clone::clone);
+        let mut alerts = self
+            .db
+            .read(move |tx| run::alerts(tx, &found, after, limit.saturating_add(1)).map_err(Error::from))
+            .await?;
+        let has_more = alerts.len() > limit;
+        alerts.truncate(limit);
+        Ok((alerts, has_more))
     }
 
     /// The config as the client wrote it, every key wrapped in `value`.

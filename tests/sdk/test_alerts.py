@@ -1,6 +1,7 @@
 """`run.alert` is accepted, and the run goes on."""
 
 import pytest
+import requests
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,25 @@ def test_the_client_notes_no_failed_alert(alerted):
 
     assert logs
     assert [line for log in logs for line in log.splitlines() if "alert" in line.lower() and "error" in line.lower()] == []
+
+
+def test_alerts_are_kept_in_their_order(alerted, server, person):
+    """No client asks for alerts, so this asks as their readers will."""
+    query = """query Alerts($entity: String) { project(name: "alerts", entityName: $entity) { run(name: "alerted1") {
+        alerts(first: 10) { edges { node { title text severity createdAt } } pageInfo { hasNextPage } } } } }"""
+    body = {"query": query, "variables": {"entity": person.entity}}
+
+    answer = requests.post(f"{server.url}/graphql", json=body, auth=("api", person.api_key), timeout=30)
+
+    listed = answer.json()["data"]["project"]["run"]["alerts"]
+    alerts = [edge["node"] for edge in listed["edges"]]
+    assert [(alert["title"], alert["severity"]) for alert in alerts] == [
+        ("plain", "INFO"),
+        ("title INFO", "INFO"),
+        ("title WARN", "WARN"),
+        ("title ERROR", "ERROR"),
+        ("again", "INFO"),
+    ]
+    assert alerts[1]["text"] == "größe <b>&amp;</b>\nsecond line"
+    assert all(alert["createdAt"] for alert in alerts)
+    assert not listed["pageInfo"]["hasNextPage"]

@@ -2,17 +2,11 @@
 
 use crate::api::graphql::error::{failed, missing};
 use crate::api::graphql::id;
+use crate::api::graphql::object::alert::AlertSeverity;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Duration;
 use crate::domain::run::Severity;
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AlertSeverity {
-    Info,
-    Warn,
-    Error,
-}
+use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 #[derive(InputObject)]
 pub(super) struct NotifyScriptableRunAlertInput {
@@ -46,11 +40,7 @@ impl AlertMutation {
         let request = Request::of(ctx);
         let path = id::path(&input.entity_name, &input.project_name, &input.run_name);
         let path = path.ok_or_else(|| missing("the run does not exist"))?;
-        let severity = match input.severity {
-            None | Some(AlertSeverity::Info) => Severity::Info,
-            Some(AlertSeverity::Warn) => Severity::Warn,
-            Some(AlertSeverity::Error) => Severity::Error,
-        };
+        let severity = input.severity.map_or(Severity::Info, Severity::from);
         let wait_secs = input.wait_duration.map(|Duration(millis)| millis / 1000);
         let added = request.app.add_alert(&request.caller, path, (input.title, input.text, severity), wait_secs);
         added.await.map_err(failed)?;

@@ -4,6 +4,7 @@ use crate::access::Allowed;
 use crate::api::graphql::cursor::{self, PageInfo, page_size};
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
+use crate::api::graphql::object::alert::{AlertConnection, AlertEdge};
 use crate::api::graphql::object::file::{File, FileConnection, FileEdge, is_like};
 use crate::api::graphql::object::history::RunHistory;
 use crate::api::graphql::object::project::Project;
@@ -12,6 +13,7 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
 use crate::app::file::ListedFile;
 use crate::app::run::FoundRun;
+use crate::domain::id::AlertId;
 use crate::domain::json::{MAX_DEPTH, Value};
 use crate::domain::run::RunState;
 use crate::domain::run_config;
@@ -189,6 +191,26 @@ impl RunIdentity {
         let request = Request::of(ctx);
         let (files, _) = request.app.list_run_files(&self.0.found, None, usize::MAX, |_| true).await.map_err(failed)?;
         Ok(count(files.len() as u64))
+    }
+
+    /// What the script told with `run.alert`, oldest first.
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<AlertConnection> {
+        let request = Request::of(ctx);
+        let after = cursor::decode(after.as_deref())?.and_then(|id| id.parse().ok()).map(AlertId);
+        let listed = request.app.list_alerts(&self.0.found, after, page_size(first));
+        let (alerts, has_next_page) = listed.await.map_err(failed)?;
+        let edge = |(id, alert): (AlertId, crate::domain::run::Alert)| AlertEdge {
+            cursor: cursor::encode(&id.to_string()),
+            node: alert.into(),
+        };
+        let edges: Vec<AlertEdge> = alerts.into_iter().map(edge).collect();
+        let end_cursor = edges.last().map(|edge| edge.cursor.clone());
+        Ok(AlertConnection { edges, page_info: PageInfo { end_cursor, has_next_page } })
     }
 
     /// Files whose bytes have arrived: all, or those named, or those that fit an SQL `LIKE` pattern.
