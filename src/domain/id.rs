@@ -52,4 +52,7 @@ ids! {
     SegmentId = 9;
     AlertId = 10;
     JobId = 11;
+    SweepId = 20;
+    /// A process that runs what a sweep suggests.
+    AgentId = 21;
 }
