@@ -3,7 +3,7 @@
 
 use super::error::invalid;
 use crate::app::run::{FoundRun, ProjectPath, RunPath};
-use crate::domain::id::{ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, UserId};
+use crate::domain::id::{AgentId, ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, SweepId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::RunName;
@@ -62,9 +62,28 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
-    number.map(FileId).ok_or_else(bad)
+    number(id, "RunFile:", "a file").map(FileId)
+}
+
+pub(super) fn sweep(id: SweepId) -> ID {
+    encode(&format!("Sweep:{id}"))
+}
+
+pub(super) fn sweep_id(id: &str) -> async_graphql::Result<SweepId> {
+    number(id, "Sweep:", "a sweep").map(SweepId)
+}
+
+pub(super) fn agent(id: AgentId) -> ID {
+    encode(&format!("Agent:{id}"))
+}
+
+pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
+    number(id, "Agent:", "an agent").map(AgentId)
+}
+
+fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
+    let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+    number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
 }
 
 fn encode(text: &str) -> ID {

@@ -132,6 +132,7 @@ pub struct SweepConfig {
     /// The most runs that are made.
     pub run_cap: Option<u64>,
     pub program: Option<String>,
+    pub name: Option<String>,
     pub description: Option<String>,
     pub warnings: Vec<String>,
 }
@@ -189,6 +190,7 @@ impl SweepConfig {
             early_terminate,
             run_cap: run_cap(value)?,
             program: text(value, "program")?,
+            name: text(value, "name")?,
             description: text(value, "description")?,
             warnings,
         })

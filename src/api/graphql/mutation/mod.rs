@@ -4,8 +4,15 @@ mod alert;
 mod file;
 mod project;
 mod run;
+mod sweep;
 
 use async_graphql::MergedObject;
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(alert::AlertMutation, file::FileMutation, project::ProjectMutation, run::RunMutation);
+pub struct Mutation(
+    alert::AlertMutation,
+    file::FileMutation,
+    project::ProjectMutation,
+    run::RunMutation,
+    sweep::SweepMutation,
+);

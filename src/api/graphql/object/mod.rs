@@ -7,4 +7,5 @@ pub(super) mod history;
 pub(super) mod project;
 pub(super) mod run;
 pub(super) mod server;
+pub(super) mod sweep;
 pub(super) mod user;
