@@ -1,8 +1,8 @@
 //! Entities and organizations as the client's own queries see them. Governing them is in `organization` and `team`.
 
 use super::project::{parse_or_none, seen};
-use super::run::RunPath;
-use super::stream::run_path;
+use super::run::{RunPath, run_path};
+
 use super::{App, Error};
 use crate::access::{Action, Caller, Licence, Principal};
 use crate::db::repo::entity::{self, FoundEntity};

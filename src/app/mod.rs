@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Alerts of runs.
+mod alert;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.

@@ -13,7 +13,7 @@ use crate::db::repo::project::{self, FoundProject};
 use crate::db::repo::run::{self, ByCreation, FoundRun};
 use crate::domain::id::ProjectId;
 use crate::domain::run_query::{Position, RunFilter, RunOrder, RunQuery};
-use scan::{Scan, Source};
+use scan::{Candidates, Scan};
 use std::collections::BTreeMap;
 
 /// Index entries counted in one read.
@@ -21,7 +21,7 @@ const COUNTED_AT_ONCE: usize = 20_000;
 
 /// Which runs, in which order, from where on.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct RunListing {
     /// JSON text.
     pub filters: Option<String>,
     /// `+key`, `-key` or `key`; creation, oldest first, when there is none.
@@ -44,7 +44,7 @@ impl App {
         &self,
         caller: &Caller,
         at: &Allowed<FoundProject>,
-        wanted: Wanted,
+        wanted: RunListing,
     ) -> Result<RunPage, Error> {
         let filter = parse_filter(wanted.filters.as_deref())?;
         let order = RunOrder::parse(wanted.order.as_deref()).map_err(|why| Error::invalid("order", &why))?;
@@ -56,14 +56,14 @@ impl App {
         let query = RunQuery::new(filter, order);
         let names = names(&query);
         let is_by_creation = query.order().field().is_none() && names.is_none();
-        let source = match names {
-            Some(names) => Source::Names(names),
-            None => Source::Creation(ByCreation {
+        let candidates = match names {
+            Some(names) => Candidates::Names(names),
+            None => Candidates::Creation(ByCreation {
                 newest_first: is_by_creation && query.order().is_descending(),
                 after: after.as_ref().filter(|_| is_by_creation).map(|place| (place.created_at, place.id)),
             }),
         };
-        let scan = Scan::new(self, caller, at.id, query, source);
+        let scan = Scan::new(self, caller, at.id, query, candidates);
         if is_by_creation { first(scan, wanted.limit).await } else { least(scan, after, wanted.limit).await }
     }
 
@@ -79,8 +79,8 @@ impl App {
             return self.count_all(caller, at.id).await;
         }
         let query = RunQuery::new(filter, RunOrder::default());
-        let source = names(&query).map_or(Source::Creation(ByCreation::default()), Source::Names);
-        let mut scan = Scan::new(self, caller, at.id, query, source);
+        let candidates = names(&query).map_or(Candidates::Creation(ByCreation::default()), Candidates::Names);
+        let mut scan = Scan::new(self, caller, at.id, query, candidates);
         let mut count = 0;
         while let Some(matching) = scan.next(usize::MAX).await? {
             count += matching.len();

@@ -30,10 +30,6 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
     with_status(message.into(), StatusCode::BAD_REQUEST, "invalid")
 }
 
-pub(super) fn missing(message: impl Into<String>) -> Error {
-    with_status(message.into(), StatusCode::NOT_FOUND, "not_found")
-}
-
 fn with_status(message: String, status: StatusCode, code: &str) -> Error {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);

@@ -2,11 +2,8 @@
 //! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
 
 use super::error::invalid;
-use crate::app::run::{FoundRun, ProjectPath, RunPath};
+use crate::app::run::{FoundRun, RunPath};
 use crate::domain::id::{AgentId, ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, SweepId, UserId};
-use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
-use crate::domain::run::RunName;
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,15 +19,7 @@ pub(super) fn run_path(id: &str) -> async_graphql::Result<RunPath> {
     let text = decode(id).ok_or_else(bad)?;
     let parts: Vec<&str> = text.split(':').collect();
     let ["Run", "v1", run, project, entity] = parts.as_slice() else { return Err(bad()) };
-    path(entity, project, run).ok_or_else(bad)
-}
-
-/// The path of a run by its names, if they can be names at all.
-pub(super) fn path(entity: &str, project: &str, run: &str) -> Option<RunPath> {
-    Some(RunPath {
-        project: ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? },
-        run: RunName::parse(run).ok()?,
-    })
+    RunPath::parse(entity, project, run).ok_or_else(bad)
 }
 
 pub(super) fn user(id: UserId) -> ID {
@@ -102,7 +91,7 @@ mod tests {
     fn a_run_id_built_by_a_client_is_understood() {
         let built = STANDARD.encode("Run:v1:abc12345:mnist:ada");
 
-        assert_eq!(run_path(&built).unwrap(), path("ada", "mnist", "abc12345").unwrap());
+        assert_eq!(run_path(&built).unwrap(), RunPath::parse("ada", "mnist", "abc12345").unwrap());
         for bad in ["", "!", &STANDARD.encode("Run:v1:a:b"), &STANDARD.encode("Run:v2:a:b:c")] {
             assert!(run_path(bad).is_err(), "{bad}");
         }

@@ -27,7 +27,7 @@ const RUNS_AT_ONCE: usize = 64;
 
 /// Where runs come from.
 #[derive(Clone)]
-pub(super) enum Source {
+pub(super) enum Candidates {
     Creation(ByCreation),
     /// Each name at most once.
     Names(Vec<String>),
@@ -39,7 +39,7 @@ pub(super) struct Scan {
     caller: Caller,
     project: ProjectId,
     query: Arc<RunQuery>,
-    source: Source,
+    candidates: Candidates,
     has_ended: bool,
 }
 
@@ -57,13 +57,13 @@ struct Row {
 
 struct Stretch {
     rows: Vec<Row>,
-    source: Source,
+    candidates: Candidates,
     has_ended: bool,
 }
 
 impl Scan {
-    pub fn new(app: &App, caller: &Caller, project: ProjectId, query: RunQuery, source: Source) -> Self {
-        Self { app: app.clone(), caller: *caller, project, query: Arc::new(query), source, has_ended: false }
+    pub fn new(app: &App, caller: &Caller, project: ProjectId, query: RunQuery, candidates: Candidates) -> Self {
+        Self { app: app.clone(), caller: *caller, project, query: Arc::new(query), candidates, has_ended: false }
     }
 
     /// Those of the next runs that match, maybe none, each with its place in the query's order; `None` at the end.
@@ -74,10 +74,10 @@ impl Scan {
         }
         let most = if self.query.filter().is_all() { wanted.min(STRETCH_RUNS) } else { STRETCH_RUNS };
         let (caller, licence, id) = (self.caller, self.app.licence.clone(), self.project);
-        let (source, needs) = (self.source.clone(), self.query.needs());
-        let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, source, needs, most));
-        let Stretch { rows, source, has_ended } = read.await?;
-        (self.source, self.has_ended) = (source, has_ended);
+        let (candidates, needs) = (self.candidates.clone(), self.query.needs());
+        let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, candidates, needs, most));
+        let Stretch { rows, candidates, has_ended } = read.await?;
+        (self.candidates, self.has_ended) = (candidates, has_ended);
         if !needs.history_keys && !rows.iter().any(|row| row.derives_summary) {
             return self.place(rows).await.map(Some);
         }
@@ -144,21 +144,21 @@ fn read_stretch(
     tx: &ReadTx,
     (caller, licence): (&Caller, &Licence),
     id: ProjectId,
-    mut source: Source,
+    mut candidates: Candidates,
     needs: Needs,
     most: usize,
 ) -> Result<Stretch, Error> {
     let Some(at) = seen(caller, Action::RunRead, project::get(tx, caller, id)?, licence)? else {
-        return Ok(Stretch { rows: Vec::new(), source, has_ended: true });
+        return Ok(Stretch { rows: Vec::new(), candidates, has_ended: true });
     };
     let (mut rows, mut bytes, mut usernames) = (Vec::new(), 0, HashMap::new());
     while rows.len() < most && bytes < STRETCH_BYTES {
-        let (runs, is_last) = next_runs(tx, &at, &mut source, RUNS_AT_ONCE.min(most - rows.len()))?;
+        let (runs, is_last) = next_runs(tx, &at, &mut candidates, RUNS_AT_ONCE.min(most - rows.len()))?;
         let mut runs = runs.into_iter();
         while bytes < STRETCH_BYTES
             && let Some(found) = runs.next()
         {
-            if let Source::Creation(by) = &mut source {
+            if let Candidates::Creation(by) = &mut candidates {
                 by.after = Some((found.run.created_at, found.id));
             }
             let row = read_row(tx, found, needs, &mut usernames)?;
@@ -166,27 +166,27 @@ fn read_stretch(
             rows.push(row);
         }
         if is_last && runs.len() == 0 {
-            return Ok(Stretch { rows, source, has_ended: true });
+            return Ok(Stretch { rows, candidates, has_ended: true });
         }
     }
-    Ok(Stretch { rows, source, has_ended: false })
+    Ok(Stretch { rows, candidates, has_ended: false })
 }
 
-/// The next runs, and whether there are none behind them. Names are taken out of the source one at a time; a place
+/// The next runs, and whether there are none behind them. Names are taken out of the candidates one at a time; a place
 /// among runs by creation is the caller's to move on, run by run.
 fn next_runs(
     tx: &impl Read,
     at: &Allowed<FoundProject>,
-    source: &mut Source,
+    candidates: &mut Candidates,
     limit: usize,
 ) -> Result<(Vec<Allowed<FoundRun>>, bool), DbError> {
-    match source {
-        Source::Creation(by) => {
+    match candidates {
+        Candidates::Creation(by) => {
             let runs = run::list(tx, at, *by, limit)?;
             let is_last = runs.len() < limit;
             Ok((runs, is_last))
         }
-        Source::Names(names) => {
+        Candidates::Names(names) => {
             let name = names.pop().and_then(|name| RunName::parse(&name).ok());
             let found = name.map(|name| run::named(tx, at, &name)).transpose()?.flatten();
             Ok((found.into_iter().collect(), names.is_empty()))

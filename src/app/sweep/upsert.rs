@@ -4,7 +4,7 @@ use super::hand_in::{Schedule, carry_out};
 use super::{FoundSweep, existing};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::project::{existing_entity, get_or_create, parse_or_none};
-use crate::app::run_list::Wanted;
+use crate::app::run_list::RunListing;
 use crate::app::{App, Error};
 use crate::db::repo::{run, sweep};
 use crate::db::tx::WriteTx;
@@ -182,7 +182,7 @@ impl App {
         let none = || Error::invalid("priorRunsFilters", &"no run of the project matches: name runs that it has");
         let project = project.filter(|name| !name.is_empty()).unwrap_or(DEFAULT_PROJECT);
         let at = self.find_project(caller, entity, project).await?.ok_or_else(none)?;
-        let wanted = Wanted { filters: Some(filter), limit: PRIOR_RUNS_MAX, ..Wanted::default() };
+        let wanted = RunListing { filters: Some(filter), limit: PRIOR_RUNS_MAX, ..RunListing::default() };
         let page = self.list_runs(caller, &at, wanted).await?;
         if page.has_more {
             let why = format!("more than {PRIOR_RUNS_MAX} runs match: name fewer");

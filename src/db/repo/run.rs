@@ -11,6 +11,8 @@ use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{AlertId, ProjectId, RunId};
+use crate::domain::name::EntityName;
+use crate::domain::project::ProjectName;
 use crate::domain::run::{Alert, Run, RunName};
 use crate::domain::stream::RunStreams;
 
@@ -30,6 +32,15 @@ pub struct FoundRun {
 pub struct RunPath {
     pub project: ProjectPath,
     pub run: RunName,
+}
+
+impl RunPath {
+    /// `None` when no run can have these names.
+    pub fn parse(entity: &str, project: &str, run: &str) -> Option<Self> {
+        let project =
+            ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? };
+        Some(Self { project, run: RunName::parse(run).ok()? })
+    }
 }
 
 /// A run that is not in the trash.

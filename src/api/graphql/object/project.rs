@@ -139,7 +139,7 @@ impl Project {
     ) -> async_graphql::Result<RunConnection> {
         let request = Request::of(ctx);
         let after = cursor::decode(after.as_deref())?;
-        let wanted = crate::app::run_list::Wanted {
+        let wanted = crate::app::run_list::RunListing {
             filters: filters.map(|JsonString(text)| text),
             order,
             after,
