@@ -7,12 +7,15 @@ use super::table::{Entries, Index, Space, Stored, Table, Unique};
 use super::verify::Catalogue;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::custom_chart::CustomChart;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AlertId, ApiKeyId, EntityId, FileId, IdKind, JobId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
+    AlertId, ApiKeyId, CustomChartId, EntityId, FileId, IdKind, InvitationId, JobId, ObjectId, OrganizationId,
+    ProjectId, RunId, SegmentId, UserId,
 };
+use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
@@ -47,6 +50,14 @@ pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
+
+pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitations");
+/// By the team and the e-mail address in lower case.
+pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
+pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
+
+pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
+pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
@@ -96,6 +107,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATIONS,
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
+        &INVITATIONS,
+        &CUSTOM_CHARTS,
         &PROJECTS,
         &RUNS,
         &RUN_CONFIGS,
@@ -120,6 +133,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAMS_BY_ORGANIZATION.space,
         TEAMS_BY_USER.space,
         TEAM_ADMINS.space,
+        INVITATION_BY_EMAIL.space,
+        INVITATIONS_TO.space,
+        CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
@@ -272,6 +288,30 @@ impl Stored<(EntityId, UserId)> for TeamMember {
     fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
         references.needs(&ENTITIES, team);
         references.needs(&USERS, user);
+    }
+}
+
+impl Record for Invitation {}
+impl Stored<InvitationId> for Invitation {
+    fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
+        let email = self.email.to_lowercase();
+        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
+        entries.index(&INVITATIONS_TO, &(email, *key));
+    }
+
+    fn references(&self, _: &InvitationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.team);
+    }
+}
+
+impl Record for CustomChart {}
+impl Stored<CustomChartId> for CustomChart {
+    fn indexes(&self, key: &CustomChartId, entries: &mut Entries) {
+        entries.unique(&CUSTOM_CHART_BY_NAME, &(self.entity, self.name.clone()), key);
+    }
+
+    fn references(&self, _: &CustomChartId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
     }
 }
 

@@ -52,4 +52,6 @@ ids! {
     SegmentId = 9;
     AlertId = 10;
     JobId = 11;
+    InvitationId = 30;
+    CustomChartId = 31;
 }

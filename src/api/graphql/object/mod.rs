@@ -4,6 +4,7 @@ pub(super) mod alert;
 pub(super) mod entity;
 pub(super) mod file;
 pub(super) mod history;
+pub(super) mod member;
 pub(super) mod project;
 pub(super) mod run;
 pub(super) mod server;
