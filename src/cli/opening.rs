@@ -55,5 +55,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         heartbeat_secs: i64::try_from(runs.heartbeat_secs)?,
         preempted_secs: i64::try_from(runs.preempted_secs)?,
         trash_days: i64::try_from(runs.trash_days)?,
+        run_index_bytes: runs.index_bytes(),
     })
 }

@@ -156,15 +156,26 @@ pub fn list(
     Ok(runs)
 }
 
-/// How many of the next `limit` runs by creation there are, and the last one counted. Reads the index alone.
-pub fn count(
+/// Which runs the project lists and when they were made, oldest first. Reads the index alone.
+pub fn places(
     tx: &impl Read,
     project: &Allowed<FoundProject>,
     after: Option<(Timestamp, RunId)>,
     limit: usize,
-) -> Result<(usize, Option<(Timestamp, RunId)>), DbError> {
-    let counted = entries(tx, project, ByCreation { newest_first: false, after }, limit)?;
-    Ok((counted.len(), counted.last().map(|(_, created_at, id)| (*created_at, *id))))
+) -> Result<Vec<(Timestamp, RunId)>, DbError> {
+    let places = entries(tx, project, ByCreation { newest_first: false, after }, limit)?;
+    Ok(places.into_iter().map(|(_, created_at, id)| (created_at, id)).collect())
+}
+
+/// A run of a project of which the caller sees all runs; `None` when it is deleted, or another project's.
+pub fn listed(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    id: RunId,
+) -> Result<Option<Allowed<FoundRun>>, DbError> {
+    project.must_be(Action::RunRead);
+    let found = RUNS.get(tx, &id)?.filter(|run| run.project == project.id && run.deleted_at.is_none());
+    Ok(found.map(|run| project.project(|at| FoundRun { at: at.clone(), id, run })))
 }
 
 fn entries(
