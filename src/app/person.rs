@@ -5,6 +5,7 @@ use crate::access::{Caller, Principal};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
 use crate::domain::id::{ApiKeyId, UserId};
+use crate::domain::user::User;
 
 /// A person, as far as the caller may know them: a run's owner is no secret to who sees the run.
 #[derive(Debug, Clone)]
@@ -46,9 +47,22 @@ impl App {
     }
 
     pub async fn find_person(&self, caller: &Caller, id: UserId) -> Result<Option<Person>, Error> {
+        Ok(self.find_people(caller, vec![id]).await?.pop())
+    }
+
+    /// Those of the people who are there, each once.
+    pub async fn find_people(&self, caller: &Caller, mut ids: Vec<UserId>) -> Result<Vec<Person>, Error> {
         let caller = *caller;
-        let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
-        Ok(found.map(|user| {
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.db.read(move |tx| {
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(user::get(tx, id)?.map(|user| (id, user)));
+            }
+            Ok::<_, Error>(found)
+        });
+        let person = |(id, user): (UserId, User)| {
             let knows = match caller.principal {
                 Principal::User { id: own, system_admin } => own == id || system_admin,
                 Principal::Operator | Principal::System => true,
@@ -56,7 +70,8 @@ impl App {
             };
             let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
             Person { id, username: user.name.to_string(), full_name: user.full_name, private }
-        }))
+        };
+        Ok(found.await?.into_iter().map(person).collect())
     }
 
     /// A person by their user name or e-mail address, for themself and for those who share an organization with them.

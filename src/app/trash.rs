@@ -104,7 +104,7 @@ mod tests {
 
         let again = app.upsert_run(&world.ada, named("r")).await.unwrap();
         assert!(again.inserted);
-        assert_eq!(app.run_streams(&again.run).await.unwrap().history.lines, 0);
+        assert_eq!(app.run_streams(&[&again.run]).await.unwrap()[0].history.lines, 0);
         let (files, _) = app.list_run_files(&again.run, None, 10, |_| true).await.unwrap();
         assert!(files.is_empty());
         assert_eq!(faults(app).await, Vec::<String>::new());

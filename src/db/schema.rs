@@ -67,6 +67,8 @@ pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
 
 pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
 pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// Those whose bytes have arrived.
+pub const LISTED_RUN_FILES: Unique<(RunId, String), FileId> = Unique::new(63, "listed_run_files");
 /// The file whose newest contents an object is.
 pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
 
@@ -126,6 +128,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         ALIVE_RUNS.space,
         DELETED_RUNS.space,
         RUN_FILE_BY_PATH.space,
+        LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
     ],
@@ -320,6 +323,7 @@ impl Stored<FileId> for RunFile {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
         if let Some(contents) = &self.contents {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+            entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
         }
     }
 

@@ -120,7 +120,12 @@ fn assert_writes(found: &Allowed<FoundRun>) {
 
 /// The config as the client wrote it, every key wrapped in `value`.
 pub fn config(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
-    Ok(RUN_CONFIGS.get(tx, &found.id)?.map(|text| text.0))
+    config_of(tx, found.id)
+}
+
+/// For readers that were allowed to read the run a moment ago.
+pub fn config_of(tx: &impl Read, id: RunId) -> Result<Option<String>, DbError> {
+    Ok(RUN_CONFIGS.get(tx, &id)?.map(|text| text.0))
 }
 
 /// The summary that the client wrote; what the server derives from history is not in it.
@@ -130,7 +135,12 @@ pub fn summary(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<Strin
 
 /// How far the run's streams have come.
 pub fn streams(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<RunStreams, DbError> {
-    Ok(RUN_STREAMS.get(tx, &found.id)?.unwrap_or_default())
+    streams_of(tx, found.id)
+}
+
+/// For readers that were allowed to read the run a moment ago.
+pub fn streams_of(tx: &impl Read, id: RunId) -> Result<RunStreams, DbError> {
+    Ok(RUN_STREAMS.get(tx, &id)?.unwrap_or_default())
 }
 
 /// Where a list by creation begins, and which way it goes.
