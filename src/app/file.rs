@@ -166,7 +166,7 @@ impl App {
                 let Some(found) = run::get(tx, &caller, owner)? else { continue };
                 let Some(found) = seen(&caller, Action::RunDelete, Some(found), &licence)? else { continue };
                 if let Some(contents) = file::delete(tx, &found, *id)? {
-                    garbage::discard(tx, found.at.entity.id, StoredObject::RunFile(contents.object))?;
+                    garbage::discard(tx, contents.owner, StoredObject::RunFile(contents.object))?;
                 }
             }
             Ok::<_, Error>(ids.len())

@@ -1,8 +1,10 @@
-//! Runs: finding, stopping and deleting them; making and changing them is in `upsert`. What is streamed into them is in
-//! `stream` and `history`.
+//! Runs: finding, stopping and deleting them; making and changing them is in `upsert`, what is done to many at once in
+//! `many`. What is streamed into them is in `stream` and `history`.
 
+mod many;
 mod upsert;
 
+pub use many::DeletedRun;
 pub use upsert::{Target, UpsertRun, UpsertedRun};
 
 use super::existing::missing;
@@ -121,6 +123,11 @@ fn ids_to_read(runs: &[&Allowed<FoundRun>]) -> Vec<RunId> {
 /// The run that a path of the wire names. A name that no run can have names none.
 pub fn run_path(entity: &str, project: &str, run: &str) -> Result<RunPath, Error> {
     RunPath::parse(entity, project, run).ok_or_else(|| missing("run", format_args!("{entity}/{project}/{run}")))
+}
+
+/// The project that a path of the wire names.
+pub fn project_path(entity: &str, project: &str) -> Result<ProjectPath, Error> {
+    ProjectPath::parse(entity, project).ok_or_else(|| missing("project", format_args!("{entity}/{project}")))
 }
 
 /// A run that has to exist, for an action that changes it.

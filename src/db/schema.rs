@@ -60,6 +60,7 @@ pub const RUNS_BY_CREATION: Index<(ProjectId, Timestamp, RunId)> = Index::new(19
 pub const ALIVE_RUNS: Index<RunId> = Index::new(20, "alive_runs");
 /// Those in the trash, oldest first.
 pub const DELETED_RUNS: Index<(Timestamp, RunId)> = Index::new(21, "deleted_runs");
+pub const DELETED_RUNS_BY_PROJECT: Index<(ProjectId, Timestamp, RunId)> = Index::new(64, "deleted_runs_by_project");
 pub const RUN_CONFIGS: Table<RunId, JsonText> = Table::new(22, "run_configs");
 /// What the client says itself.
 pub const RUN_SUMMARIES: Table<RunId, JsonText> = Table::new(23, "run_summaries");
@@ -127,6 +128,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
         DELETED_RUNS.space,
+        DELETED_RUNS_BY_PROJECT.space,
         RUN_FILE_BY_PATH.space,
         LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
@@ -295,7 +297,10 @@ impl Stored<RunId> for Run {
     fn indexes(&self, key: &RunId, entries: &mut Entries) {
         entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
         match self.deleted_at {
-            Some(at) => entries.index(&DELETED_RUNS, &(at, *key)),
+            Some(at) => {
+                entries.index(&DELETED_RUNS, &(at, *key));
+                entries.index(&DELETED_RUNS_BY_PROJECT, &(self.project, at, *key));
+            }
             None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
         }
         if self.state.is_alive() && self.deleted_at.is_none() {

@@ -4,15 +4,13 @@ use super::project::{self, FoundProject, ProjectPath};
 use crate::access::{Action, Allowed, Caller, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ALERTS, DELETED_RUNS, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS,
-    RUNS_BY_CREATION,
+    ALERTS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS,
+    RUN_SUMMARIES, RUNS, RUNS_BY_CREATION,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{AlertId, ProjectId, RunId};
-use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
 use crate::domain::run::{Alert, Run, RunName};
 use crate::domain::stream::RunStreams;
 
@@ -37,19 +35,29 @@ pub struct RunPath {
 impl RunPath {
     /// `None` when no run can have these names.
     pub fn parse(entity: &str, project: &str, run: &str) -> Option<Self> {
-        let project =
-            ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? };
-        Some(Self { project, run: RunName::parse(run).ok()? })
+        Some(Self { project: ProjectPath::parse(entity, project)?, run: RunName::parse(run).ok()? })
     }
 }
 
 /// A run that is not in the trash.
 pub fn find(tx: &impl Read, caller: &Caller, at: &RunPath) -> Result<Option<Unchecked<FoundRun>>, DbError> {
-    let Some(entity) = super::entity::named(tx, &at.project.entity)? else { return Ok(None) };
-    let name = (entity.id, at.project.project.as_str().to_owned());
-    let Some(id) = crate::db::schema::PROJECT_BY_NAME.find(tx, &name)? else { return Ok(None) };
-    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
-    find_in(tx, caller, FoundProject { entity, id, project }, &at.run)
+    let Some(project) = project::found(tx, &at.project)? else { return Ok(None) };
+    find_in(tx, caller, project, &at.run)
+}
+
+/// A run that went into the trash after then.
+pub fn find_deleted(
+    tx: &impl Read,
+    caller: &Caller,
+    at: &RunPath,
+    after: Timestamp,
+) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some(project) = project::found(tx, &at.project)? else { return Ok(None) };
+    let Some((id, run)) = any_named(tx, project.id, &at.run)? else { return Ok(None) };
+    if run.deleted_at.is_none_or(|deleted_at| deleted_at <= after) {
+        return Ok(None);
+    }
+    unchecked(tx, caller, FoundRun { at: project, id, run }).map(Some)
 }
 
 /// In a project that was found already.
@@ -114,7 +122,8 @@ pub fn put_summary(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, text: String
 #[track_caller]
 fn assert_writes(found: &Allowed<FoundRun>) {
     let action = found.action();
-    let writes = [Action::RunLog, Action::RunUpdate, Action::RunDelete, Action::RunStop, Action::RunMove];
+    use Action::{RunDelete, RunLog, RunMove, RunStop, RunUndelete, RunUpdate};
+    let writes = [RunLog, RunUpdate, RunDelete, RunUndelete, RunStop, RunMove];
     assert!(writes.contains(&action), "checked for {action} and used for writing");
 }
 
@@ -238,6 +247,24 @@ pub fn alerts(
     let after = after.map(|id| (found.id, id));
     let listed = ALERTS.list(tx, &found.id, after.as_ref(), limit)?;
     Ok(listed.into_iter().map(|((_, id), alert)| (id, alert)).collect())
+}
+
+/// Runs of a project that are in the trash, the last deleted first, before the run `before`.
+pub fn deleted(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    before: Option<(Timestamp, RunId)>,
+    limit: usize,
+) -> Result<Vec<(RunId, Run)>, DbError> {
+    project.must_be(Action::RunRead);
+    let before = before.map(|(at, id)| (project.id, at, id));
+    let entries = DELETED_RUNS_BY_PROJECT.list_last(tx, &project.id, before.as_ref(), limit)?;
+    let mut runs = Vec::with_capacity(entries.len());
+    for (_, _, id) in entries {
+        let run = RUNS.get(tx, &id)?.ok_or_else(|| DbError::Damaged(format!("run {id} is missing")))?;
+        runs.push((id, run));
+    }
+    Ok(runs)
 }
 
 /// Runs that went into the trash before then, oldest first.
