@@ -53,8 +53,21 @@ impl App {
     }
 
     pub async fn find_person(&self, caller: &Caller, id: UserId) -> Result<Option<Person>, Error> {
-        let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
-        Ok(found.map(|user| Person::seen_by(caller, id, user)))
+        Ok(self.find_people(caller, vec![id]).await?.pop())
+    }
+
+    /// Those of the people who are there, each once.
+    pub async fn find_people(&self, caller: &Caller, mut ids: Vec<UserId>) -> Result<Vec<Person>, Error> {
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.db.read(move |tx| {
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(user::get(tx, id)?.map(|user| (id, user)));
+            }
+            Ok::<_, Error>(found)
+        });
+        Ok(found.await?.into_iter().map(|(id, user)| Person::seen_by(caller, id, user)).collect())
     }
 
     /// Everybody in the team, with their roles there.

@@ -71,6 +71,7 @@ pub const RUNS_BY_CREATION: Index<(ProjectId, Timestamp, RunId)> = Index::new(19
 pub const ALIVE_RUNS: Index<RunId> = Index::new(20, "alive_runs");
 /// Those in the trash, oldest first.
 pub const DELETED_RUNS: Index<(Timestamp, RunId)> = Index::new(21, "deleted_runs");
+pub const DELETED_RUNS_BY_PROJECT: Index<(ProjectId, Timestamp, RunId)> = Index::new(64, "deleted_runs_by_project");
 pub const RUN_CONFIGS: Table<RunId, JsonText> = Table::new(22, "run_configs");
 /// What the client says itself.
 pub const RUN_SUMMARIES: Table<RunId, JsonText> = Table::new(23, "run_summaries");
@@ -78,6 +79,8 @@ pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
 
 pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
 pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// Those whose bytes have arrived.
+pub const LISTED_RUN_FILES: Unique<(RunId, String), FileId> = Unique::new(63, "listed_run_files");
 /// The file whose newest contents an object is.
 pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
 
@@ -141,7 +144,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
         DELETED_RUNS.space,
+        DELETED_RUNS_BY_PROJECT.space,
         RUN_FILE_BY_PATH.space,
+        LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
     ],
@@ -332,7 +337,10 @@ impl Stored<RunId> for Run {
     fn indexes(&self, key: &RunId, entries: &mut Entries) {
         entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
         match self.deleted_at {
-            Some(at) => entries.index(&DELETED_RUNS, &(at, *key)),
+            Some(at) => {
+                entries.index(&DELETED_RUNS, &(at, *key));
+                entries.index(&DELETED_RUNS_BY_PROJECT, &(self.project, at, *key));
+            }
             None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
         }
         if self.state.is_alive() && self.deleted_at.is_none() {
@@ -360,6 +368,7 @@ impl Stored<FileId> for RunFile {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
         if let Some(contents) = &self.contents {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+            entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
         }
     }
 

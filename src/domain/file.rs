@@ -1,7 +1,7 @@
 //! Run files: named by the client, stored under an id. A name never becomes a path on the server.
 
 use super::clock::Timestamp;
-use super::id::{ObjectId, RunId};
+use super::id::{EntityId, ObjectId, RunId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub struct RunFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileContents {
     pub object: ObjectId,
+    /// Whose store the object is in: it stays there when the run moves to another entity.
+    pub owner: EntityId,
     pub size_bytes: u64,
     pub md5: [u8; 16],
     pub uploaded_at: Timestamp,

@@ -16,8 +16,6 @@ const NOT_SERVED: [&str; 10] = [
     "project:delete",
     "project:visibility",
     "workspace:update",
-    "run:undelete",
-    "run:move",
     "sweep:create",
     "sweep:agent",
     "sweep:update",
@@ -86,6 +84,12 @@ impl Asker<'_> {
         self.server.ask_as(self.key, "POST", &path, &body.to_string())
     }
 
+    fn post(&self, at: &Target, path: &str, body: &Value) -> Told {
+        let path = format!("/api/v1/projects/{}/{}{path}", at.entity, at.project);
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.server.ask_as(self.key, "POST", &path, &body)
+    }
+
     fn create_file(&self, at: &Target, name: &str) -> Told {
         let text = "mutation($i: CreateRunFilesInput!) { createRunFiles(input: $i) { files { uploadUrl } } }";
         let mut input = at.path();
@@ -110,6 +114,8 @@ struct Row {
     action: &'static str,
     /// Which of the requests of this action.
     name: &'static str,
+    /// What the owner does first.
+    before: fn(&Asker<'_>, &Target),
     send: fn(&Asker<'_>, &Target) -> Told,
     /// Whether it was done: what was told, and what the owner finds afterwards.
     is_done: fn(&Target, &Told, &Value) -> bool,
@@ -121,7 +127,9 @@ fn tells_id(_: &Target, told: &Told, _: &Value) -> bool {
 }
 
 fn rows() -> Vec<Row> {
-    let row = |action, name, send, is_done| Row { action, name, send, is_done };
+    let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
+    let is_gone: fn(&Target, &Told, &Value) -> bool = |_, _, after| after["project"]["run"].is_null();
+    let is_back: fn(&Target, &Told, &Value) -> bool = |_, _, after| !after["project"]["run"].is_null();
     vec![
         row("project:read", "project", |asker, at| project(asker, "project", at), tells_id),
         row("project:read", "model", |asker, at| project(asker, "model", at), tells_id),
@@ -207,6 +215,61 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "run:delete",
+            "deleteRuns",
+            |asker, at| asker.mutate("deleteRuns", &json!({ "ids": [at.run_id()] })),
+            is_gone,
+        ),
+        row(
+            "run:delete",
+            "POST /runs/delete",
+            |asker, at| asker.post(at, "/runs/delete", &json!({ "runs": [at.run] })),
+            is_gone,
+        ),
+        Row {
+            before: delete_run,
+            ..row(
+                "run:undelete",
+                "undeleteRuns",
+                |asker, at| asker.mutate("undeleteRuns", &json!({ "ids": [at.run_id()] })),
+                is_back,
+            )
+        },
+        Row {
+            before: delete_run,
+            ..row(
+                "run:undelete",
+                "POST /restore",
+                |asker, at| asker.post(at, &format!("/runs/{}/restore", at.run), &Value::Null),
+                is_back,
+            )
+        },
+        Row {
+            before: end_run,
+            ..row(
+                "run:move",
+                "moveRuns",
+                |asker, at| {
+                    let to = json!({ "ids": [at.run_id()], "destinationEntityName": at.entity,
+                        "destinationProjectName": "other" });
+                    asker.mutate("moveRuns", &to)
+                },
+                is_gone,
+            )
+        },
+        Row {
+            before: end_run,
+            ..row(
+                "run:move",
+                "POST /runs/move",
+                |asker, at| {
+                    let to = json!({ "runs": [at.run], "entity": at.entity, "project": "other" });
+                    asker.post(at, "/runs/move", &to)
+                },
+                is_gone,
+            )
+        },
+        row(
+            "run:delete",
             "rewindRun",
             |asker, at| {
                 let mut input = at.path();
@@ -228,6 +291,16 @@ fn rows() -> Vec<Row> {
             |_, _, after| after["project"]["run"]["stopped"] == true,
         ),
     ]
+}
+
+fn delete_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("deleteRun", &json!({ "id": at.run_id() })).0, 200);
+}
+
+/// It has ended, and there is another project to go to.
+fn end_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("updateRunState", &json!({ "id": at.run_id(), "state": "finished" })).0, 200);
+    assert_eq!(owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": "other" })).0, 200);
 }
 
 fn has_file(after: &Value, name: &str) -> bool {
@@ -332,6 +405,7 @@ fn check(scene: &Scene<'_>) {
         for (who, standing, asker) in &scene.askers {
             number += 1;
             let at = arrange(scene, number);
+            (row.before)(&scene.owner, &at);
             let told = (row.send)(asker, &at);
             let after = scene.owner.look(&at);
             let what = format!(

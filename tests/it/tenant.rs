@@ -186,6 +186,11 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": own, "modelName": "own", "name": "fork", "config": fork_of(&known.run) }),
         ],
         "stopRun" | "deleteRun" => vec![id],
+        "deleteRuns" | "undeleteRuns" => vec![json!({ "ids": [known.run_id()] })],
+        "moveRuns" => vec![
+            json!({ "ids": [known.run_id()], "destinationEntityName": own, "destinationProjectName": "own" }),
+            json!({ "ids": [], "destinationEntityName": known.team, "destinationProjectName": known.project }),
+        ],
         "updateRunState" => vec![json!({ "id": known.run_id(), "state": "failed" })],
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
@@ -272,11 +277,18 @@ impl Asker<'_> {
         for (path, methods) in description["paths"].as_object().unwrap() {
             let name = if path.contains("organizations") { &known.organization } else { &known.team };
             let filled = path.replace("{name}", name).replace("{username}", &known.person);
+            let filled = filled.replace("{entity}", &known.team).replace("{project}", &known.project);
+            let filled = filled.replace("{run}", &known.run);
             for method in methods.as_object().unwrap().keys().filter(|method| *method != "parameters") {
                 let body = match (method.as_str(), path.as_str()) {
                     ("post", "/api/v1/teams") => json!({ "name": "taken-over", "organization": known.organization }),
                     ("post", "/api/v1/organizations") => json!({ "name": "taken-over" }),
                     ("post", "/api/v1/users") => json!({ "username": "taken-over", "email": known.email }),
+                    ("post", path) if path.ends_with("/runs/delete") => json!({ "runs": [known.run] }),
+                    ("post", path) if path.ends_with("/runs/move") => {
+                        json!({ "runs": [known.run], "entity": self.own, "project": "own" })
+                    }
+                    ("post", path) if path.ends_with("/restore") => Value::Null,
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),

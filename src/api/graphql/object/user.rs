@@ -24,7 +24,11 @@ impl User {
             Some(id) => request.app.find_person(&request.caller, id).await.map_err(failed)?,
             None => None,
         };
-        Ok(Self { person: found.unwrap_or_else(|| Person::deleted(DELETED)) })
+        Ok(Self::or_deleted(found))
+    }
+
+    pub fn or_deleted(person: Option<Person>) -> Self {
+        Self { person: person.unwrap_or_else(|| Person::deleted(DELETED)) }
     }
 }
 
