@@ -42,6 +42,8 @@ pub mod seal;
 mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Sweeps.
+pub mod sweep;
 /// Teams.
 pub mod team;
 #[cfg(test)]

@@ -12,14 +12,15 @@ use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AlertId, ApiKeyId, CustomChartId, EntityId, FileId, IdKind, InvitationId, JobId, ObjectId, OrganizationId,
-    ProjectId, RunId, SegmentId, UserId,
+    AgentId, AlertId, ApiKeyId, CustomChartId, EntityId, FileId, IdKind, InvitationId, JobId, ObjectId, OrganizationId,
+    ProjectId, RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
+use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::user::{KeyRecord, User};
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +99,21 @@ pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(
 /// What is known about the rows of a segment of history, as `history` encodes it.
 pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
 
+pub const SWEEPS: Table<SweepId, Sweep> = Table::new(80, "sweeps");
+pub const SWEEP_BY_NAME: Unique<(ProjectId, String), SweepId> = Unique::new(81, "sweep_by_name");
+/// Oldest first.
+pub const SWEEPS_BY_CREATION: Index<(ProjectId, Timestamp, SweepId)> = Index::new(82, "sweeps_by_creation");
+pub const SWEEP_CONFIGS: Table<SweepId, SweepConfigText> = Table::new(83, "sweep_configs");
+pub const AGENTS: Table<AgentId, Agent> = Table::new(84, "agents");
+pub const AGENTS_BY_SWEEP: Index<(SweepId, AgentId)> = Index::new(85, "agents_by_sweep");
+/// What a sweep knows of the runs that were made for it.
+pub const TRIALS: Table<RunId, Trial> = Table::new(86, "trials");
+/// Runs that name a sweep, oldest first, without the deleted.
+pub const RUNS_BY_SWEEP: Index<(ProjectId, String, Timestamp, RunId)> = Index::new(87, "runs_by_sweep");
+/// Those that no client has been heard of for.
+pub const OPEN_TRIALS: Index<(SweepId, RunId)> = Index::new(88, "open_trials");
+pub const TRIALS_BY_AGENT: Index<(AgentId, RunId)> = Index::new(89, "trials_by_agent");
+
 /// What is to be removed, by the time before which it must stay.
 pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
 
@@ -123,6 +139,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &SHARED_WRITERS,
         &SEALED_PARTS,
         &SEGMENT_FACTS,
+        &SWEEPS,
+        &SWEEP_CONFIGS,
+        &AGENTS,
+        &TRIALS,
         &GARBAGE,
     ],
     indexes: &[
@@ -149,6 +169,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
+        SWEEP_BY_NAME.space,
+        SWEEPS_BY_CREATION.space,
+        AGENTS_BY_SWEEP.space,
+        RUNS_BY_SWEEP.space,
+        OPEN_TRIALS.space,
+        TRIALS_BY_AGENT.space,
     ],
     others: &[ID_BLOCKS],
 };
@@ -343,6 +369,9 @@ impl Stored<RunId> for Run {
             }
             None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
         }
+        if let (Some(sweep), None) = (&self.sweep, self.deleted_at) {
+            entries.index(&RUNS_BY_SWEEP, &(self.project, sweep.clone(), self.created_at, *key));
+        }
         if self.state.is_alive() && self.deleted_at.is_none() {
             entries.index(&ALIVE_RUNS, key);
         }
@@ -381,6 +410,63 @@ impl Record for Alert {}
 impl Stored<(RunId, AlertId)> for Alert {
     fn references(&self, (run, _): &(RunId, AlertId), references: &mut References) {
         references.needs(&RUNS, run);
+    }
+}
+
+/// The YAML text as the client sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepConfigText(pub String);
+
+impl Record for SweepConfigText {}
+impl Stored<SweepId> for SweepConfigText {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &SweepId, references: &mut References) {
+        references.needs(&SWEEPS, key);
+    }
+}
+
+impl Record for Sweep {}
+impl Stored<SweepId> for Sweep {
+    fn indexes(&self, key: &SweepId, entries: &mut Entries) {
+        entries.unique(&SWEEP_BY_NAME, &(self.project, self.name.clone()), key);
+        entries.index(&SWEEPS_BY_CREATION, &(self.project, self.created_at, *key));
+    }
+
+    fn references(&self, key: &SweepId, references: &mut References) {
+        references.needs(&PROJECTS, &self.project);
+        references.needs(&SWEEP_CONFIGS, key);
+    }
+}
+
+impl Record for Agent {}
+impl Stored<AgentId> for Agent {
+    fn indexes(&self, key: &AgentId, entries: &mut Entries) {
+        entries.index(&AGENTS_BY_SWEEP, &(self.sweep, *key));
+    }
+
+    fn references(&self, _: &AgentId, references: &mut References) {
+        references.needs(&SWEEPS, &self.sweep);
+    }
+}
+
+impl Record for Trial {}
+impl Stored<RunId> for Trial {
+    fn indexes(&self, key: &RunId, entries: &mut Entries) {
+        if self.is_open {
+            entries.index(&OPEN_TRIALS, &(self.sweep, *key));
+        }
+        if let Some(agent) = self.agent {
+            entries.index(&TRIALS_BY_AGENT, &(agent, *key));
+        }
+    }
+
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+        references.needs(&SWEEPS, &self.sweep);
+        if let Some(agent) = &self.agent {
+            references.needs(&AGENTS, agent);
+        }
     }
 }
 

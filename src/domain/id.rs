@@ -54,4 +54,7 @@ ids! {
     JobId = 11;
     InvitationId = 30;
     CustomChartId = 31;
+    SweepId = 20;
+    /// A process that runs what a sweep suggests.
+    AgentId = 21;
 }

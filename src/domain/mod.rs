@@ -27,5 +27,6 @@ pub mod run_query;
 pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
+pub mod sweep;
 /// People and their API keys.
 pub mod user;

@@ -4,7 +4,9 @@
 use super::error::invalid;
 use super::object::member::MemberId;
 use crate::app::run::{FoundRun, RunPath};
-use crate::domain::id::{ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, UserId};
+use crate::domain::id::{
+    AgentId, ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, SweepId, UserId,
+};
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -77,9 +79,28 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
-    number.map(FileId).ok_or_else(bad)
+    number(id, "RunFile:", "a file").map(FileId)
+}
+
+pub(super) fn sweep(id: SweepId) -> ID {
+    encode(&format!("Sweep:{id}"))
+}
+
+pub(super) fn sweep_id(id: &str) -> async_graphql::Result<SweepId> {
+    number(id, "Sweep:", "a sweep").map(SweepId)
+}
+
+pub(super) fn agent(id: AgentId) -> ID {
+    encode(&format!("Agent:{id}"))
+}
+
+pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
+    number(id, "Agent:", "an agent").map(AgentId)
+}
+
+fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
+    let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+    number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
 }
 
 fn encode(text: &str) -> ID {

@@ -13,5 +13,7 @@ pub mod project;
 pub mod run;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
+/// Sweeps, their agents, and the runs that were made for them.
+pub mod sweep;
 pub mod team;
 pub mod user;

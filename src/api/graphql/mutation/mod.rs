@@ -6,6 +6,7 @@ mod custom_chart;
 mod file;
 mod project;
 mod run;
+mod sweep;
 mod team;
 
 use async_graphql::MergedObject;
@@ -18,5 +19,6 @@ pub struct Mutation(
     file::FileMutation,
     project::ProjectMutation,
     run::RunMutation,
+    sweep::SweepMutation,
     team::TeamMutation,
 );

@@ -9,4 +9,5 @@ pub(super) mod member;
 pub(super) mod project;
 pub(super) mod run;
 pub(super) mod server;
+pub(super) mod sweep;
 pub(super) mod user;
