@@ -36,7 +36,9 @@ pub struct FilePath(String);
 pub struct BadFilePath;
 
 impl FilePath {
+    /// A `./` in front is left out: the client saves `./a` as `a`, and asks for `./a` again (wandb 0.31.0).
     pub fn parse(text: &str) -> Result<Self, BadFilePath> {
+        let text = text.trim_start_matches("./");
         // A backslash is a separator to some of those who download.
         let leaves = text.split(['/', '\\']).any(|step| step == "..");
         let is_absolute = text.starts_with(['/', '\\']) || has_drive(text);
@@ -89,5 +91,7 @@ mod tests {
         for good in ["a", "media/html/HT%3ML _11.html", "..a/b..", "größe.txt", ".wandb", "a//b"] {
             assert_eq!(FilePath::parse(good).unwrap().as_str(), good);
         }
+        assert_eq!(FilePath::parse("./a/./b").unwrap().as_str(), "a/./b");
+        assert_eq!(FilePath::parse("./"), Err(BadFilePath));
     }
 }
