@@ -7,5 +7,6 @@ pub(super) mod file;
 pub(super) mod history;
 pub(super) mod project;
 pub(super) mod run;
+mod run_info;
 pub(super) mod server;
 pub(super) mod user;
