@@ -2,6 +2,8 @@
 
 /// Alerts of runs.
 mod alert;
+/// API keys of people.
+pub mod api_key;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -10,6 +12,7 @@ mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
 /// Entities and organizations, as the client asks for them.
+pub mod custom_chart;
 pub mod entity;
 mod error;
 mod existing;
@@ -17,6 +20,7 @@ mod existing;
 pub mod file;
 /// Reading what was logged.
 pub mod history;
+pub mod invitation;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
@@ -38,6 +42,8 @@ pub mod seal;
 mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Sweeps.
+pub mod sweep;
 /// Teams.
 pub mod team;
 #[cfg(test)]

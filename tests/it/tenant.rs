@@ -28,6 +28,8 @@ struct Known {
     email: String,
     files: Vec<String>,
     project_ids: Vec<String>,
+    api_key: String,
+    member: String,
     project_cursor: String,
     run_cursor: String,
     file_cursor: String,
@@ -55,7 +57,8 @@ impl Known {
     fn missing(&self) -> Known {
         let files = vec![STANDARD.encode("RunFile:999999999")];
         let project_ids = vec![STANDARD.encode("Project:999999999")];
-        Known { files, project_ids, ..self.renamed(as_nobodys) }
+        let (api_key, member) = (STANDARD.encode("ApiKey:999999999"), STANDARD.encode("Member:999999999"));
+        Known { files, project_ids, api_key, member, ..self.renamed(as_nobodys) }
     }
 }
 
@@ -120,6 +123,7 @@ fn named_type(kind: &Value) -> String {
 fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> {
     let value = match (of, field, name) {
         ("Query", "entity", "name") | (_, _, "entityName") => json!(known.team),
+        ("Query", "organization", "name") => json!(known.organization),
         ("Query" | "Entity", "project" | "model", "name") => json!(known.project),
         ("Project", "run" | "bucket", "name") => json!(known.run),
         ("Query", "users", "query") => json!(known.person),
@@ -137,6 +141,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             _,
             "desc"
             | "missingOk"
+            | "rampIDType"
             | "filters"
             | "order"
             | "keys"
@@ -196,6 +201,21 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
+        "deleteApiKey" => vec![json!({ "id": known.api_key })],
+        "createAnonymousEntity" => vec![json!({})],
+        "createInvite" => vec![
+            json!({ "entityName": known.team, "email": "taken@example.com", "admin": true }),
+            json!({ "entityName": known.team, "username": "kea" }),
+        ],
+        "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createUser" => vec![json!({ "email": known.email, "admin": true })],
+        "createCustomChart" => {
+            let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",
+                "access": "PUBLIC", "spec": "{}" });
+            vec![chart]
+        }
+        // A key of one's own, and a team of one's own: neither names anything of somebody else.
+        "generateApiKey" | "createTeam" => Vec::new(),
         other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
     }
 }
@@ -314,6 +334,8 @@ impl<'s> Tenant<'s> {
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
             project_ids: Vec::new(),
+            api_key: STANDARD.encode("ApiKey:1"),
+            member: STANDARD.encode("Member:1"),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
@@ -448,7 +470,12 @@ fn another_team_of_the_organization_learns_no_more_than_who_is_in_it() {
 
     let canaries = [LOGGED, ADDRESS, &tenant.key[..6]];
     // The organization, and who is in it, is theirs too.
-    let known = Known { person: "wren-nobody".into(), email: "wren-nobody@example.com".into(), ..tenant.known.clone() };
+    let known = Known {
+        organization: "wren-nobody".into(),
+        person: "wren-nobody".into(),
+        email: "wren-nobody@example.com".into(),
+        ..tenant.known.clone()
+    };
     let (read, of_nobody) = (asker.read(&known), asker.read(&known.missing()));
     assert_nothing_told("a neighbour", &canaries, &read, &of_nobody);
     let (written, of_nobody) = (asker.write(&known), asker.write(&known.missing()));

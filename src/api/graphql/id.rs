@@ -2,8 +2,11 @@
 //! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
 
 use super::error::invalid;
+use super::object::member::MemberId;
 use crate::app::run::{FoundRun, RunPath};
-use crate::domain::id::{ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, UserId};
+use crate::domain::id::{
+    AgentId, ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, SweepId, UserId,
+};
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +29,25 @@ pub(super) fn user(id: UserId) -> ID {
     encode(&format!("User:{id}"))
 }
 
+/// A person as a member of a team.
+pub(super) fn member(id: UserId) -> ID {
+    encode(&format!("Member:{id}"))
+}
+
+pub(super) fn invitation(id: InvitationId) -> ID {
+    encode(&format!("Invitation:{id}"))
+}
+
+/// What [`member`] or [`invitation`] made.
+pub(super) fn member_id(id: &str) -> async_graphql::Result<MemberId> {
+    let text = decode(id).unwrap_or_default();
+    let number = |kind: &str| text.strip_prefix(kind)?.parse().ok();
+    let member = number("Member:").map(|number| MemberId::Member(UserId(number)));
+    let invitation = || number("Invitation:").map(|number| MemberId::Invitation(InvitationId(number)));
+    let bad = || invalid(format!("`{}` is not the id of a member", id.chars().take(100).collect::<String>()));
+    member.or_else(invitation).ok_or_else(bad)
+}
+
 pub(super) fn entity(id: EntityId) -> ID {
     encode(&format!("Entity:{id}"))
 }
@@ -36,6 +58,12 @@ pub(super) fn organization(id: OrganizationId) -> ID {
 
 pub(super) fn api_key(id: ApiKeyId) -> ID {
     encode(&format!("ApiKey:{id}"))
+}
+
+pub(super) fn api_key_id(id: &str) -> async_graphql::Result<ApiKeyId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("ApiKey:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of an API key", id.chars().take(100).collect::<String>()));
+    number.map(ApiKeyId).ok_or_else(bad)
 }
 
 pub(super) fn project(id: ProjectId) -> ID {
@@ -57,9 +85,28 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
-    number.map(FileId).ok_or_else(bad)
+    number(id, "RunFile:", "a file").map(FileId)
+}
+
+pub(super) fn sweep(id: SweepId) -> ID {
+    encode(&format!("Sweep:{id}"))
+}
+
+pub(super) fn sweep_id(id: &str) -> async_graphql::Result<SweepId> {
+    number(id, "Sweep:", "a sweep").map(SweepId)
+}
+
+pub(super) fn agent(id: AgentId) -> ID {
+    encode(&format!("Agent:{id}"))
+}
+
+pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
+    number(id, "Agent:", "an agent").map(AgentId)
+}
+
+fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
+    let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+    number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
 }
 
 fn encode(text: &str) -> ID {

@@ -101,11 +101,11 @@ impl World {
         };
         let app = App::open(opening).await.unwrap();
         let person = CreateUser {
-            username: "ada".into(),
+            username: Some("ada".into()),
             email: "ada@example.com".into(),
             name: None,
             password: None,
-            api_key: None,
+            api_key: crate::app::user::FirstKey::Made,
             system_admin: false,
             organization: JoinOrganization::First,
         };

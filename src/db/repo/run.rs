@@ -5,7 +5,7 @@ use crate::access::{Action, Allowed, Caller, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     ALERTS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS,
-    RUN_SUMMARIES, RUNS, RUNS_BY_CREATION,
+    RUN_SUMMARIES, RUNS, RUNS_BY_CREATION, TRIALS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -311,6 +311,7 @@ pub fn purge_alerts(tx: &mut WriteTx<'_>, id: RunId, limit: usize) -> Result<boo
 pub fn purge(tx: &mut WriteTx<'_>, id: RunId) -> Result<(), DbError> {
     RUN_CONFIGS.delete(tx, &id)?;
     RUN_SUMMARIES.delete(tx, &id)?;
+    TRIALS.delete(tx, &id)?;
     RUNS.delete(tx, &id)?;
     Ok(())
 }

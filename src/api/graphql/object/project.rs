@@ -2,10 +2,11 @@
 
 use crate::access::Allowed;
 use crate::api::graphql::cursor::{self, PageInfo, page_size};
-use crate::api::graphql::error::failed;
+use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
 use crate::api::graphql::object::entity::Entity;
-use crate::api::graphql::object::run::{Run, RunConnection, RunEdge};
+use crate::api::graphql::object::run::{Run, RunConnection, RunEdge, count};
+use crate::api::graphql::object::sweep::{Sweep, SweepConnection};
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
@@ -158,6 +159,31 @@ impl Project {
         let edges: Vec<RunEdge> = nodes.zip(positions).map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
         Ok(RunConnection { edges, page_info: PageInfo { end_cursor, has_next_page: page.has_more } })
+    }
+
+    async fn sweep(&self, ctx: &Context<'_>, sweep_name: String) -> async_graphql::Result<Option<Sweep>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_sweep(&request.caller, &self.found, &sweep_name).await.map_err(failed)?;
+        Ok(found.map(Sweep::of))
+    }
+
+    /// Newest first. Clients send no filters unless the server says that it takes them, and this one does not.
+    async fn sweeps(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        filters: Option<JsonString>,
+    ) -> async_graphql::Result<SweepConnection> {
+        if filters.is_some_and(|JsonString(text)| !matches!(text.trim(), "" | "null" | "{}")) {
+            return Err(invalid("sweeps cannot be filtered: list them all"));
+        }
+        SweepConnection::list(ctx, self, first, after).await
+    }
+
+    async fn total_sweeps(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        let request = Request::of(ctx);
+        Ok(count(request.app.count_sweeps(&self.found).await.map_err(failed)? as u64))
     }
 
     /// Runs by their historical name, the first page of them.
