@@ -1,10 +1,12 @@
 //! Runs: finding, stopping and deleting them; making and changing them is in `upsert`, what is done to many at once in
 //! `many`. What is streamed into them is in `stream` and `history`.
 
+mod info;
 mod many;
 mod upsert;
 
 pub use many::DeletedRun;
+pub(super) use many::listed;
 pub use upsert::{Target, UpsertRun, UpsertedRun};
 
 use super::existing::missing;

@@ -231,8 +231,8 @@ impl Stored<(RunId, Stream, u32)> for SealedPart {
     }
 
     fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
+        // Not its owner: a run that moved may outlive the person whose it was.
         references.needs(&RUNS, run);
-        references.needs(&ENTITIES, &self.owner);
     }
 }
 
@@ -349,12 +349,16 @@ impl Stored<CustomChartId> for CustomChart {
 impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
-        entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        if self.deleted_at.is_none() {
+            entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        }
     }
 
     // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
     fn references(&self, _: &ProjectId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
+        if self.deleted_at.is_none() {
+            references.needs(&ENTITIES, &self.entity);
+        }
     }
 }
 

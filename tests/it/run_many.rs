@@ -13,19 +13,19 @@ struct Team<'s> {
     server: &'s Server<'s>,
     ada: String,
     bob: String,
-    admin: String,
+    boss: String,
 }
 
 impl<'s> Team<'s> {
     fn new(server: &'s Server<'s>) -> Self {
-        let [ada, bob, admin] = ["ada", "bob", "boss"].map(|name| server.person(name));
+        let [ada, bob, boss] = ["ada", "bob", "boss"].map(|name| server.person(name));
         let team = json!({ "name": "vision", "organization": "default", "admins": ["boss"] });
         server.arrange("POST", "/api/v1/teams", &team);
         for member in ["ada", "bob"] {
             let path = format!("/api/v1/teams/vision/members/{member}");
             server.arrange("PUT", &path, &json!({ "role": "member" }));
         }
-        Self { server, ada, bob, admin }
+        Self { server, ada, bob, boss }
     }
 
     /// A run that has ended, with a row and a file.
@@ -92,7 +92,7 @@ fn runs_are_deleted_together_and_none_is_when_one_is_somebody_elses() {
     assert_eq!(team.post(&team.ada, &format!("{RUNS}/delete"), &json!({ "runs": ["a1", "a2", "a1"] })).0, 200);
     assert_eq!(team.names("mnist"), ["b1"]);
     let ids = json!({ "ids": [id("mnist", "b1")] });
-    team.mutate(&team.admin, "DeleteRunsInput", "deleteRuns(input: $i) { success }", &ids);
+    team.mutate(&team.boss, "DeleteRunsInput", "deleteRuns(input: $i) { success }", &ids);
     assert_eq!(team.names("mnist"), [""; 0]);
 }
 
@@ -153,6 +153,41 @@ fn a_moved_run_keeps_what_it_has_and_whose_it_is() {
     let ids = json!({ "runs": ["b1"] });
     assert_eq!(team.post(&team.ada, "/api/v1/projects/vision/other/runs/delete", &ids).0, 403);
     assert_eq!(team.post(&team.bob, "/api/v1/projects/vision/other/runs/delete", &ids).0, 200);
+}
+
+#[test]
+fn a_project_is_deleted_with_the_callers_runs_and_with_nobody_elses() {
+    let place = Place::new();
+    let server = place.serve();
+    let team = Team::new(&server);
+    team.add_run(&team.ada, "mnist", "a1");
+    team.add_run(&team.boss, "mnist", "c1");
+    let (_, told) =
+        server.graphql(Some(&team.boss), "{ project(name: \"mnist\", entityName: \"vision\") { id } }", &json!({}));
+    let id = serde_json::from_str::<Value>(&told).unwrap()["data"]["project"]["id"].take();
+    let delete = || {
+        let text = "mutation($id: String!) { deleteModel(input: { id: $id }) { success } }";
+        server.graphql(Some(&team.boss), text, &json!({ "id": id }))
+    };
+
+    let (status, why) = delete();
+    assert!(status == 403 && why.contains("`a1`") && !why.contains("`c1`"), "{why}");
+    assert_eq!(team.post(&team.ada, &format!("{RUNS}/delete"), &json!({ "runs": ["a1"] })).0, 200);
+    let (status, why) = delete();
+    assert!(status == 403 && why.contains("trash"), "Ada may still restore it: {why}");
+    assert_eq!(team.post(&team.ada, &format!("{RUNS}/a1/restore"), &Value::Null).0, 200);
+    let to = json!({ "runs": ["a1"], "entity": "vision", "project": "other" });
+    team.add_run(&team.ada, "other", "a0");
+    assert_eq!(team.post(&team.ada, &format!("{RUNS}/move"), &to).0, 200);
+
+    let (status, why) = delete();
+
+    assert_eq!(status, 200, "{why}");
+    let text = "{ project(name: \"mnist\", entityName: \"vision\") { id } }";
+    assert!(server.graphql(Some(&team.boss), text, &Value::Null).1.contains("\"project\":null"));
+    // The name is free at once, and what begins there is a new project.
+    team.add_run(&team.ada, "mnist", "c1");
+    assert_eq!((team.names("mnist"), team.names("other")), (vec!["c1".into()], vec!["a1".into(), "a0".into()]));
 }
 
 #[test]

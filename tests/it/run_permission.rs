@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 const AREAS: [&str; 3] = ["project", "experiments", "keys"];
 
 /// Rows of these areas that nothing serves yet. Whoever serves one takes it out of here.
-const NOT_SERVED: [&str; 8] = [
+const NOT_SERVED: [&str; 7] = [
     "project:members",
-    "project:delete",
     "project:visibility",
     "workspace:update",
     "sweep:create",
@@ -31,6 +30,9 @@ struct Target {
     entity: String,
     project: String,
     run: String,
+    /// A project without runs, and its id.
+    spare: String,
+    spare_id: String,
     /// A file of the run, by its id.
     file: String,
     /// What the request makes, where it makes something.
@@ -48,7 +50,7 @@ impl Target {
 
     /// The answer, whatever the things in it are called. Longest first: one name may be in another.
     fn nameless(&self, told: &Told) -> Told {
-        let mut names = [&self.entity, &self.project, &self.run, &self.new];
+        let mut names = [&self.entity, &self.project, &self.run, &self.spare, &self.new];
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         (told.0, names.into_iter().fold(told.1.clone(), |text, name| text.replace(name.as_str(), "NAME")))
     }
@@ -99,11 +101,13 @@ impl Asker<'_> {
 
     /// Everything that a row may have changed.
     fn look(&self, at: &Target) -> Value {
-        let text = "query($e: String, $p: String, $r: String!, $new: String!) {
+        let text = "query($e: String, $p: String, $r: String!, $new: String!, $spare: String) {
             made: project(name: $new, entityName: $e) { name }
+            spare: project(name: $spare, entityName: $e) { id }
             project(name: $p, entityName: $e) { description new: run(name: $new) { name } run(name: $r) {
                 id notes state stopped historyLineCount files { edges { node { id name } } } } } }";
-        let told = self.query(text, &json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new }));
+        let told = self
+            .query(text, &json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new, "spare": at.spare }));
         assert_eq!(told.0, 200, "{}", told.1);
         serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
     }
@@ -138,6 +142,21 @@ fn rows() -> Vec<Row> {
         row("project:update", "upsertModel", describe_project, |at, _, after| {
             after["project"]["description"] == at.new.as_str()
         }),
+        row(
+            "project:update",
+            "renameProject",
+            |asker, at| {
+                let names = json!({ "entityName": at.entity, "oldProjectName": at.spare, "newProjectName": at.new });
+                asker.mutate("renameProject", &names)
+            },
+            |_, _, after| after["spare"].is_null() && !after["made"].is_null(),
+        ),
+        row(
+            "project:delete",
+            "deleteModel",
+            |asker, at| asker.mutate("deleteModel", &json!({ "id": at.spare_id })),
+            |_, _, after| after["spare"].is_null(),
+        ),
         row("run:read", "run", |asker, at| read_run(asker, "run", at), tells_id),
         row("run:read", "bucket", |asker, at| read_run(asker, "bucket", at), tells_id),
         row("run:read", "runs", list_runs, tells_id),
@@ -374,6 +393,8 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
         entity: scene.entity.into(),
         project: "mnist".into(),
         run: format!("run-{number}"),
+        spare: format!("spare-{number}"),
+        spare_id: String::new(),
         file: String::new(),
         new: format!("new-{number}"),
     };
@@ -383,18 +404,26 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
         scene.owner.mutate("upsertBucket", &made),
         scene.owner.stream(&at, &json!({ "files": { "wandb-history.jsonl": lines } })),
         scene.owner.create_file(&at, "arranged.txt"),
+        scene.owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": at.spare })),
     ];
     for (status, text) in steps {
         assert_eq!(status, 200, "{text}");
     }
-    let file = &scene.owner.look(&at)["project"]["run"]["files"]["edges"][0]["node"]["id"];
-    at.file = file.as_str().unwrap().to_owned();
+    let found = scene.owner.look(&at);
+    at.file = found["project"]["run"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned();
+    at.spare_id = found["spare"]["id"].as_str().unwrap().to_owned();
     at
 }
 
 /// The same request for things that are not there: the run, the project, the entity.
 fn missing(at: &Target) -> [Target; 3] {
-    let nowhere = Target { file: STANDARD.encode("RunFile:999999999"), run: "no-such-run".into(), ..at.clone() };
+    let nowhere = Target {
+        file: STANDARD.encode("RunFile:999999999"),
+        run: "no-such-run".into(),
+        spare: "no-such-spare".into(),
+        spare_id: STANDARD.encode("Project:999999999"),
+        ..at.clone()
+    };
     let elsewhere = Target { project: "no-such-project".into(), ..nowhere.clone() };
     [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere, nowhere]
 }

@@ -27,6 +27,7 @@ struct Known {
     person: String,
     email: String,
     files: Vec<String>,
+    project_ids: Vec<String>,
     api_key: String,
     member: String,
     project_cursor: String,
@@ -55,8 +56,9 @@ impl Known {
     /// The same of a tenant that there is not.
     fn missing(&self) -> Known {
         let files = vec![STANDARD.encode("RunFile:999999999")];
+        let project_ids = vec![STANDARD.encode("Project:999999999")];
         let (api_key, member) = (STANDARD.encode("ApiKey:999999999"), STANDARD.encode("Member:999999999"));
-        Known { files, api_key, member, ..self.renamed(as_nobodys) }
+        Known { files, project_ids, api_key, member, ..self.renamed(as_nobodys) }
     }
 }
 
@@ -174,6 +176,9 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "name": known.project, "description": "taken over" }),
             json!({ "entityName": known.team, "name": "taken-over" }),
         ],
+        "renameProject" => vec![json!({ "entityName": known.team, "oldProjectName": known.project,
+            "newProjectName": "taken-over" })],
+        "deleteModel" => known.project_ids.iter().map(|id| json!({ "id": id })).collect(),
         "upsertBucket" => vec![
             id,
             json!({ "id": known.run_id(), "notes": "taken over" }),
@@ -328,6 +333,7 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
+            project_ids: Vec::new(),
             api_key: STANDARD.encode("ApiKey:1"),
             member: STANDARD.encode("Member:1"),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
@@ -337,11 +343,12 @@ impl<'s> Tenant<'s> {
         let mut tenant = Self { server, key, known };
         tenant.log();
         let found = tenant.ask(
-            "{ project(name: \"wren-project\", entityName: \"wren-team\") { runs { edges { cursor
+            "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
             &Value::Null,
         );
         let run = &found["project"]["runs"]["edges"][0];
+        tenant.known.project_ids = vec![found["project"]["id"].as_str().unwrap().to_owned()];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
         tenant

@@ -70,6 +70,12 @@ pub(super) fn project(id: ProjectId) -> ID {
     encode(&format!("Project:{id}"))
 }
 
+pub(super) fn project_id(id: &str) -> async_graphql::Result<ProjectId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("Project:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of a project", id.chars().take(100).collect::<String>()));
+    number.map(ProjectId).ok_or_else(bad)
+}
+
 pub(super) fn project_internal(id: ProjectId) -> ID {
     encode(&format!("ProjectInternalId:{id}"))
 }

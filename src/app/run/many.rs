@@ -201,7 +201,7 @@ fn allowed<T: Read>(
 }
 
 /// `run a is`, `runs a, b and 5 more are`.
-fn listed(names: &[String]) -> String {
+pub(in crate::app) fn listed(names: &[String]) -> String {
     let told: Vec<String> = names.iter().take(NAMES_TOLD).map(|name| format!("`{name}`")).collect();
     let (noun, verb) = if names.len() == 1 { ("run", "is") } else { ("runs", "are") };
     match names.len().saturating_sub(NAMES_TOLD) {

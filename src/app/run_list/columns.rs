@@ -253,10 +253,16 @@ impl Columns {
         Some(Gap { runs, needs: reader.needs(), from, columns, reader })
     }
 
-    /// Puts in what was read of the runs of a gap, slot by slot.
+    /// Puts in what was read of the runs of a gap, slot by slot. Where history has something to say, the run is read once
+    /// more, as one that changed.
     pub fn fill(&mut self, gap: &Gap, at: usize, row: Option<&Row>) {
         let values = match row {
-            Some(row) => gap.reader.read(&row.view()),
+            Some(row) => {
+                if row.wants_history(gap.needs) {
+                    self.changed.insert(row.found.id, Changed::ALL);
+                }
+                gap.reader.read(&row.view())
+            }
             None => vec![None; gap.columns.len()],
         };
         for (column, value) in gap.columns.iter().zip(values) {

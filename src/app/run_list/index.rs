@@ -4,7 +4,7 @@
 
 use super::columns::{Columns, Gap, Known};
 use super::marks::Marks;
-use super::row::{Row, portion};
+use super::row::{HISTORIES_AT_ONCE, Row};
 use super::scan::{STRETCH_BYTES, STRETCH_RUNS};
 use crate::access::{Action, Allowed, Caller};
 use crate::app::project::seen;
@@ -268,35 +268,53 @@ impl App {
                 Ok(Step::More(index))
             }
             Task::Changed(runs, needs) => {
-                let asked = runs.iter().copied().map(Some).collect();
-                let Some(rows) = self.read_rows(&caller, project, asked, needs).await? else {
-                    return Ok(Step::End(Outcome::Hidden));
-                };
-                let mut runs = runs.into_iter();
                 let marks = Arc::clone(&self.run_indexes.marks);
-                let index = self.with_history(rows, needs, index, move |columns, row| {
-                    let Some(run) = runs.next() else { return };
-                    match row {
-                        Some(row) => columns.put(row, needs),
-                        None => {
-                            columns.remove(run);
-                            marks.remove_run(project, run);
+                let read = self.db.read(move |tx| {
+                    let found = project::get(tx, &caller, project)?;
+                    let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(None) };
+                    let (mut bytes, mut later) = (0, Vec::new());
+                    for run in runs {
+                        match read_row(tx, &at, run, needs)? {
+                            Some(row) => {
+                                bytes += row.bytes();
+                                if row.wants_history(needs) {
+                                    later.push(row);
+                                } else {
+                                    index.columns.put(&row, needs);
+                                }
+                            }
+                            None => {
+                                index.columns.remove(run);
+                                marks.remove_run(project, run);
+                            }
+                        }
+                        if bytes > STRETCH_BYTES {
+                            break;
                         }
                     }
+                    Ok::<_, Error>(Some((index, later)))
                 });
-                index.await.map(Step::More)
+                match read.await? {
+                    Some((index, later)) => self.put_with_history(index, later, needs).await.map(Step::More),
+                    None => Ok(Step::End(Outcome::Hidden)),
+                }
             }
             Task::Fill(gap) => {
-                let asked = gap.runs.clone();
-                let Some(rows) = self.read_rows(&caller, project, asked, gap.needs).await? else {
-                    return Ok(Step::End(Outcome::Hidden));
-                };
-                let (mut at, needs) = (0, gap.needs);
-                let index = self.with_history(rows, needs, index, move |columns, row| {
-                    columns.fill(&gap, at, row);
-                    at += 1;
+                let filled = self.db.read(move |tx| {
+                    let found = project::get(tx, &caller, project)?;
+                    let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(None) };
+                    let mut bytes = 0;
+                    for (slot, run) in gap.runs.iter().enumerate() {
+                        let row = run.map(|run| read_row(tx, &at, run, gap.needs)).transpose()?.flatten();
+                        bytes += row.as_ref().map_or(0, Row::bytes);
+                        index.columns.fill(&gap, slot, row.as_ref());
+                        if bytes > STRETCH_BYTES {
+                            break;
+                        }
+                    }
+                    Ok::<_, Error>(Some(index))
                 });
-                index.await.map(Step::More)
+                Ok(filled.await?.map_or(Step::End(Outcome::Hidden), Step::More))
             }
             Task::Nothing { owners } => {
                 let known = self.db.read(move |tx| {
@@ -312,58 +330,31 @@ impl App {
         }
     }
 
-    /// Reads some of the runs, the first ones, as many as one read takes; `None` when the caller does not see the project.
-    async fn read_rows(
+    /// Puts in rows of which history has something to say.
+    async fn put_with_history(
         &self,
-        caller: &Caller,
-        project: ProjectId,
-        runs: Vec<Option<RunId>>,
-        needs: Needs,
-    ) -> Result<Option<Vec<Option<Row>>>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
-        let read = self.db.read(move |tx| {
-            let found = project::get(tx, &caller, project)?;
-            let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(None) };
-            let (mut rows, mut bytes) = (Vec::with_capacity(runs.len()), 0);
-            for run in runs {
-                let found = run.map(|run| run::listed(tx, &at, run)).transpose()?.flatten();
-                // A person is kept by their id: names change without their runs.
-                let row = found.map(|found| Row::read(tx, found, needs, |owner| Ok(Some(owner.to_string().into()))));
-                let row = row.transpose()?;
-                bytes += row.as_ref().map_or(0, Row::bytes);
-                rows.push(row);
-                if bytes > STRETCH_BYTES {
-                    break;
-                }
-            }
-            Ok::<_, Error>(Some(rows))
-        });
-        read.await
-    }
-
-    /// Puts rows into the index one after the other, with what history has to say of them.
-    async fn with_history(
-        &self,
-        rows: Vec<Option<Row>>,
-        needs: Needs,
         mut index: OwnedRwLockWriteGuard<Index>,
-        mut put: impl FnMut(&mut Columns, Option<&Row>) + Send + 'static,
+        rows: Vec<Row>,
+        needs: Needs,
     ) -> Result<OwnedRwLockWriteGuard<Index>, Error> {
-        let portion = portion(rows.iter().flatten(), needs).unwrap_or(rows.len());
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
-            let mut few: Vec<Option<Row>> = rows.by_ref().take(portion).collect();
-            self.add_history(few.iter_mut().flatten().collect(), needs).await?;
-            let done = self.on_pool(move || {
-                for row in &few {
-                    put(&mut index.columns, row.as_ref());
-                }
-                Ok((index, put))
+            let mut few: Vec<Row> = rows.by_ref().take(HISTORIES_AT_ONCE).collect();
+            self.add_history(few.iter_mut().collect(), needs).await?;
+            let put = self.on_pool(move || {
+                few.iter().for_each(|row| index.columns.put(row, needs));
+                Ok(index)
             });
-            (index, put) = done.await?;
+            index = put.await?;
         }
         Ok(index)
     }
+}
+
+fn read_row(tx: &ReadTx, at: &Allowed<FoundProject>, run: RunId, needs: Needs) -> Result<Option<Row>, Error> {
+    let Some(found) = run::listed(tx, at, run)? else { return Ok(None) };
+    // A person is kept by their id: names change without their runs.
+    Row::read(tx, found, needs, |owner| Ok(Some(owner.to_string().into()))).map(Some)
 }
 
 impl Task {

@@ -10,8 +10,9 @@ use crate::domain::run_query::{Needs, RunView};
 use crate::domain::stream::RunStreams;
 use std::sync::Arc;
 
-/// Runs whose histories are looked into together.
-const HISTORIES_AT_ONCE: usize = 16;
+/// Runs whose histories are looked into together: what follows from them can be large, so it is made for a few, looked
+/// at, and let go.
+pub(super) const HISTORIES_AT_ONCE: usize = 16;
 
 pub(super) struct Row {
     pub found: Allowed<FoundRun>,
@@ -67,15 +68,9 @@ impl Row {
     }
 
     /// Whether something of it follows from history, and has to be put in.
-    fn wants_history(&self, needs: Needs) -> bool {
+    pub fn wants_history(&self, needs: Needs) -> bool {
         needs.history_keys || self.derives_summary
     }
-}
-
-/// How many of the rows to look at together. What follows from history can be large, so it is made for a few runs,
-/// looked at, and let go; without it there is no limit.
-pub(super) fn portion<'r>(mut rows: impl Iterator<Item = &'r Row>, needs: Needs) -> Option<usize> {
-    rows.any(|row| row.wants_history(needs)).then_some(HISTORIES_AT_ONCE)
 }
 
 impl App {

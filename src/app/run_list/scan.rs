@@ -1,7 +1,7 @@
 //! Going through the runs of a project, asking a query about each. One short read transaction per stretch of bounded
 //! size; JSON is looked into outside of it, because an old transaction keeps the file from reusing space.
 
-use super::row::{Row, portion};
+use super::row::{HISTORIES_AT_ONCE, Row};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::project::seen;
 use crate::app::{App, Error};
@@ -63,7 +63,8 @@ impl Scan {
         let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, candidates, needs, most));
         let Stretch { rows, candidates, has_ended } = read.await?;
         (self.candidates, self.has_ended) = (candidates, has_ended);
-        let portion = portion(rows.iter(), needs).unwrap_or(rows.len());
+        let wants_history = rows.iter().any(|row| row.wants_history(needs));
+        let portion = if wants_history { HISTORIES_AT_ONCE } else { rows.len() };
         let (mut placed, mut rows) = (Vec::new(), rows.into_iter().peekable());
         while rows.peek().is_some() {
             let mut few: Vec<Row> = rows.by_ref().take(portion).collect();

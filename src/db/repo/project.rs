@@ -66,7 +66,7 @@ pub fn get(tx: &impl Read, caller: &Caller, id: ProjectId) -> Result<Option<Unch
 }
 
 pub(super) fn by_id(tx: &impl Read, id: ProjectId) -> Result<Option<FoundProject>, DbError> {
-    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
+    let Some(project) = PROJECTS.get(tx, &id)?.filter(|project| project.deleted_at.is_none()) else { return Ok(None) };
     let entity = crate::db::schema::ENTITIES.get(tx, &project.entity)?;
     Ok(entity.map(|entity| FoundProject { entity: FoundEntity { id: project.entity, entity }, id, project }))
 }
@@ -101,9 +101,16 @@ pub fn create(
         owner: caller.user_id(),
         created_at: tx.now(),
         runs_made: 0,
+        deleted_at: None,
     };
     PROJECTS.put(tx, &id, &project)?;
     Ok(FoundProject { entity: (**entity).clone(), id, project })
+}
+
+/// Its name is free at once; the record stays, because what was in it names it.
+pub fn delete(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>) -> Result<(), PutError> {
+    project.must_be(Action::ProjectDelete);
+    PROJECTS.put(tx, &project.id, &Project { deleted_at: Some(tx.now()), ..project.project.clone() })
 }
 
 pub fn update(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>, changed: &Project) -> Result<(), PutError> {

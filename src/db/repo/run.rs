@@ -267,6 +267,31 @@ pub fn deleted(
     Ok(runs)
 }
 
+/// Runs of a project in the order of their names, also those in the trash, for who may delete the project.
+pub fn of_deleted_project(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    limit: usize,
+) -> Result<Vec<(RunId, Run)>, DbError> {
+    project.must_be(Action::ProjectDelete);
+    let mut runs = Vec::new();
+    for (_, id) in RUN_BY_NAME.list(tx, &project.id, None, limit)? {
+        runs.extend(RUNS.get(tx, &id)?.map(|run| (id, run)));
+    }
+    Ok(runs)
+}
+
+/// Puts a run into the trash along with its project.
+pub fn delete_with_project(
+    tx: &mut WriteTx<'_>,
+    project: &Allowed<FoundProject>,
+    id: RunId,
+    run: &Run,
+) -> Result<(), PutError> {
+    project.must_be(Action::ProjectDelete);
+    RUNS.put(tx, &id, &Run { deleted_at: run.deleted_at.or(Some(tx.now())), ..run.clone() })
+}
+
 /// Runs that went into the trash before then, oldest first.
 pub fn deleted_before(tx: &impl Read, before: Timestamp, limit: usize) -> Result<Vec<RunId>, DbError> {
     let deleted = DELETED_RUNS.list(tx, &(), None, limit)?;

@@ -8,6 +8,7 @@ pub(super) mod history;
 pub(super) mod member;
 pub(super) mod project;
 pub(super) mod run;
+mod run_info;
 pub(super) mod server;
 pub(super) mod sweep;
 pub(super) mod user;

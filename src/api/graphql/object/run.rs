@@ -9,6 +9,7 @@ use crate::api::graphql::object::batch::Batch;
 use crate::api::graphql::object::file::{File, FileConnection, FileEdge, is_like};
 use crate::api::graphql::object::history::RunHistory;
 use crate::api::graphql::object::project::Project;
+use crate::api::graphql::object::run_info::RunInfo;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
@@ -194,6 +195,12 @@ impl RunIdentity {
         let config = Value::parse(text.as_bytes(), MAX_DEPTH).unwrap_or(Value::Null);
         let keys: Option<Vec<String>> = keys.map(|keys| keys.into_iter().flatten().collect());
         Ok(JsonString(run_config::notes(&config, keys.as_deref()).to_text()))
+    }
+
+    /// What the client said about its machine and program; null when it said nothing.
+    async fn run_info(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<RunInfo>> {
+        let found = Request::of(ctx).app.run_info(self.0.found()).await.map_err(failed)?;
+        Ok(found.map(|said| RunInfo { said }))
     }
 
     async fn file_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
