@@ -1,17 +1,23 @@
-//! Runs: finding, stopping and deleting them; making and changing them is in `upsert`. What is streamed into them is in
-//! `stream` and `history`.
+//! Runs: finding, stopping and deleting them; making and changing them is in `upsert`, what is done to many at once in
+//! `many`. What is streamed into them is in `stream` and `history`.
 
+mod info;
+mod many;
 mod upsert;
 
+pub use many::DeletedRun;
+pub(super) use many::listed;
 pub use upsert::{Target, UpsertRun, UpsertedRun};
 
 use super::existing::missing;
 use super::project::seen;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::db::DbError;
 use crate::db::repo::project::FoundProject;
 use crate::db::repo::run;
 use crate::db::tx::Read;
+use crate::domain::id::RunId;
 use crate::domain::run::{Run, RunName, RunState};
 use crate::domain::stream::RunStreams;
 
@@ -79,22 +85,51 @@ impl App {
         Ok(())
     }
 
-    /// The config as the client wrote it, every key wrapped in `value`.
-    pub async fn run_config(&self, found: &Allowed<FoundRun>) -> Result<Option<String>, Error> {
-        let found = found.project(Clone::clone);
-        self.db.read(move |tx| run::config(tx, &found).map_err(Error::from)).await
+    /// The configs as the clients wrote them, every key wrapped in `value`; `None` when they have more than `bytes_max`
+    /// together.
+    pub async fn run_configs(
+        &self,
+        runs: &[&Allowed<FoundRun>],
+        bytes_max: usize,
+    ) -> Result<Option<Vec<Option<String>>>, Error> {
+        let ids = ids_to_read(runs);
+        let read = self.db.read(move |tx| {
+            let (mut configs, mut bytes) = (Vec::with_capacity(ids.len()), 0);
+            for id in ids {
+                let config = run::config_of(tx, id)?;
+                bytes += config.as_ref().map_or(0, String::len);
+                if bytes > bytes_max {
+                    return Ok(None);
+                }
+                configs.push(config);
+            }
+            Ok::<_, Error>(Some(configs))
+        });
+        read.await
     }
 
-    /// How far the run's streams have come.
-    pub async fn run_streams(&self, found: &Allowed<FoundRun>) -> Result<RunStreams, Error> {
-        let found = found.project(Clone::clone);
-        self.db.read(move |tx| run::streams(tx, &found).map_err(Error::from)).await
+    /// How far the streams of the runs have come.
+    pub async fn run_streams(&self, runs: &[&Allowed<FoundRun>]) -> Result<Vec<RunStreams>, Error> {
+        let ids = ids_to_read(runs);
+        let read = self.db.read(move |tx| ids.into_iter().map(|id| run::streams_of(tx, id)).collect::<Result<_, _>>());
+        Ok(read.await.map_err(|error: DbError| error)?)
     }
+}
+
+/// A transaction takes numbers along, and leaves the proofs here.
+fn ids_to_read(runs: &[&Allowed<FoundRun>]) -> Vec<RunId> {
+    runs.iter().for_each(|run| run.must_be(Action::RunRead));
+    runs.iter().map(|run| run.id).collect()
 }
 
 /// The run that a path of the wire names. A name that no run can have names none.
 pub fn run_path(entity: &str, project: &str, run: &str) -> Result<RunPath, Error> {
     RunPath::parse(entity, project, run).ok_or_else(|| missing("run", format_args!("{entity}/{project}/{run}")))
+}
+
+/// The project that a path of the wire names.
+pub fn project_path(entity: &str, project: &str) -> Result<ProjectPath, Error> {
+    ProjectPath::parse(entity, project).ok_or_else(|| missing("project", format_args!("{entity}/{project}")))
 }
 
 /// A run that has to exist, for an action that changes it.

@@ -7,13 +7,15 @@ use super::table::{Entries, Index, Space, Stored, Table, Unique};
 use super::verify::Catalogue;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::custom_chart::CustomChart;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AgentId, AlertId, ApiKeyId, EntityId, FileId, IdKind, JobId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId,
-    SweepId, UserId,
+    AgentId, AlertId, ApiKeyId, CustomChartId, EntityId, FileId, IdKind, InvitationId, JobId, ObjectId, OrganizationId,
+    ProjectId, RunId, SegmentId, SweepId, UserId,
 };
+use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
@@ -50,6 +52,14 @@ pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
+pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitations");
+/// By the team and the e-mail address in lower case.
+pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
+pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
+
+pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
+pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
+
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
 
@@ -62,6 +72,7 @@ pub const RUNS_BY_CREATION: Index<(ProjectId, Timestamp, RunId)> = Index::new(19
 pub const ALIVE_RUNS: Index<RunId> = Index::new(20, "alive_runs");
 /// Those in the trash, oldest first.
 pub const DELETED_RUNS: Index<(Timestamp, RunId)> = Index::new(21, "deleted_runs");
+pub const DELETED_RUNS_BY_PROJECT: Index<(ProjectId, Timestamp, RunId)> = Index::new(64, "deleted_runs_by_project");
 pub const RUN_CONFIGS: Table<RunId, JsonText> = Table::new(22, "run_configs");
 /// What the client says itself.
 pub const RUN_SUMMARIES: Table<RunId, JsonText> = Table::new(23, "run_summaries");
@@ -69,6 +80,8 @@ pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
 
 pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
 pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// Those whose bytes have arrived.
+pub const LISTED_RUN_FILES: Unique<(RunId, String), FileId> = Unique::new(63, "listed_run_files");
 /// The file whose newest contents an object is.
 pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
 
@@ -113,6 +126,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATIONS,
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
+        &INVITATIONS,
+        &CUSTOM_CHARTS,
         &PROJECTS,
         &RUNS,
         &RUN_CONFIGS,
@@ -141,12 +156,17 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAMS_BY_ORGANIZATION.space,
         TEAMS_BY_USER.space,
         TEAM_ADMINS.space,
+        INVITATION_BY_EMAIL.space,
+        INVITATIONS_TO.space,
+        CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
         DELETED_RUNS.space,
+        DELETED_RUNS_BY_PROJECT.space,
         RUN_FILE_BY_PATH.space,
+        LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
         SWEEP_BY_NAME.space,
@@ -211,8 +231,8 @@ impl Stored<(RunId, Stream, u32)> for SealedPart {
     }
 
     fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
+        // Not its owner: a run that moved may outlive the person whose it was.
         references.needs(&RUNS, run);
-        references.needs(&ENTITIES, &self.owner);
     }
 }
 
@@ -302,15 +322,43 @@ impl Stored<(EntityId, UserId)> for TeamMember {
     }
 }
 
+impl Record for Invitation {}
+impl Stored<InvitationId> for Invitation {
+    fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
+        let email = self.email.to_lowercase();
+        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
+        entries.index(&INVITATIONS_TO, &(email, *key));
+    }
+
+    fn references(&self, _: &InvitationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.team);
+    }
+}
+
+impl Record for CustomChart {}
+impl Stored<CustomChartId> for CustomChart {
+    fn indexes(&self, key: &CustomChartId, entries: &mut Entries) {
+        entries.unique(&CUSTOM_CHART_BY_NAME, &(self.entity, self.name.clone()), key);
+    }
+
+    fn references(&self, _: &CustomChartId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
+
 impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
-        entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        if self.deleted_at.is_none() {
+            entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        }
     }
 
     // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
     fn references(&self, _: &ProjectId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
+        if self.deleted_at.is_none() {
+            references.needs(&ENTITIES, &self.entity);
+        }
     }
 }
 
@@ -319,7 +367,10 @@ impl Stored<RunId> for Run {
     fn indexes(&self, key: &RunId, entries: &mut Entries) {
         entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
         match self.deleted_at {
-            Some(at) => entries.index(&DELETED_RUNS, &(at, *key)),
+            Some(at) => {
+                entries.index(&DELETED_RUNS, &(at, *key));
+                entries.index(&DELETED_RUNS_BY_PROJECT, &(self.project, at, *key));
+            }
             None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
         }
         if let (Some(sweep), None) = (&self.sweep, self.deleted_at) {
@@ -350,6 +401,7 @@ impl Stored<FileId> for RunFile {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
         if let Some(contents) = &self.contents {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+            entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
         }
     }
 

@@ -2,8 +2,11 @@
 //! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
 
 use super::error::invalid;
+use super::object::member::MemberId;
 use crate::app::run::{FoundRun, RunPath};
-use crate::domain::id::{AgentId, ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, SweepId, UserId};
+use crate::domain::id::{
+    AgentId, ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, SweepId, UserId,
+};
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +29,25 @@ pub(super) fn user(id: UserId) -> ID {
     encode(&format!("User:{id}"))
 }
 
+/// A person as a member of a team.
+pub(super) fn member(id: UserId) -> ID {
+    encode(&format!("Member:{id}"))
+}
+
+pub(super) fn invitation(id: InvitationId) -> ID {
+    encode(&format!("Invitation:{id}"))
+}
+
+/// What [`member`] or [`invitation`] made.
+pub(super) fn member_id(id: &str) -> async_graphql::Result<MemberId> {
+    let text = decode(id).unwrap_or_default();
+    let number = |kind: &str| text.strip_prefix(kind)?.parse().ok();
+    let member = number("Member:").map(|number| MemberId::Member(UserId(number)));
+    let invitation = || number("Invitation:").map(|number| MemberId::Invitation(InvitationId(number)));
+    let bad = || invalid(format!("`{}` is not the id of a member", id.chars().take(100).collect::<String>()));
+    member.or_else(invitation).ok_or_else(bad)
+}
+
 pub(super) fn entity(id: EntityId) -> ID {
     encode(&format!("Entity:{id}"))
 }
@@ -38,8 +60,20 @@ pub(super) fn api_key(id: ApiKeyId) -> ID {
     encode(&format!("ApiKey:{id}"))
 }
 
+pub(super) fn api_key_id(id: &str) -> async_graphql::Result<ApiKeyId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("ApiKey:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of an API key", id.chars().take(100).collect::<String>()));
+    number.map(ApiKeyId).ok_or_else(bad)
+}
+
 pub(super) fn project(id: ProjectId) -> ID {
     encode(&format!("Project:{id}"))
+}
+
+pub(super) fn project_id(id: &str) -> async_graphql::Result<ProjectId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("Project:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of a project", id.chars().take(100).collect::<String>()));
+    number.map(ProjectId).ok_or_else(bad)
 }
 
 pub(super) fn project_internal(id: ProjectId) -> ID {

@@ -116,11 +116,11 @@ impl World {
 
 async fn person(app: &App, name: &str) -> Caller {
     let person = CreateUser {
-        username: name.into(),
+        username: Some(name.into()),
         email: format!("{name}@example.com"),
         name: None,
         password: None,
-        api_key: None,
+        api_key: crate::app::user::FirstKey::Made,
         system_admin: false,
         organization: JoinOrganization::First,
     };

@@ -1,10 +1,13 @@
 //! The queries: one file per noun, written once for all engines.
 //! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
 
+pub mod api_key;
+pub mod custom_chart;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
 pub mod garbage;
+pub mod invitation;
 pub mod organization;
 pub mod project;
 pub mod run;
