@@ -2,7 +2,7 @@
 //! a local scheduler hands them in one by one (wandb 0.31.0). And making the waiting run, whoever chose it.
 
 use super::upsert::seed;
-use super::{FoundSweep, existing};
+use super::{FoundSweep, check_version, existing};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -200,15 +200,16 @@ impl App {
         if display_name.as_ref().is_some_and(|name| name.chars().count() > 512) {
             return Err(Error::TooLarge("`displayName` has at most 512 characters".into()));
         }
+        let (config, version) = self.config_to_change(caller, id, Action::SweepAgent).await?;
         let (caller, licence, seed) = (*caller, self.licence.clone(), seed());
         let made = self.db.write(move |tx| {
             let found = existing(tx, &caller, id, Action::SweepAgent, &licence)?;
+            check_version(&found, version)?;
             let mut sweep = found.sweep.clone();
             if sweep.state.is_over() {
                 let (name, state) = (&sweep.name, sweep.state.as_str());
                 return Err(Error::Conflict(format!("sweep `{name}` is {state}: resume it before handing in runs")));
             }
-            let config = super::parsed(&sweep::config(tx, id)?)?;
             if config.run_cap.is_some_and(|cap| sweep.trials_made >= cap) {
                 let why = format!("sweep `{}` has all the runs that its `run_cap` allows", sweep.name);
                 return Err(Error::Conflict(why));

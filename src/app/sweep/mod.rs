@@ -80,6 +80,23 @@ impl App {
         self.db.read(move |tx| sweep::config(tx, id).map_err(Error::from)).await
     }
 
+    /// The configuration of a sweep that the caller is about to change, read where others need not wait for it; and its
+    /// version, by which the transaction knows whether it holds still.
+    async fn config_to_change(
+        &self,
+        caller: &Caller,
+        id: SweepId,
+        action: Action,
+    ) -> Result<(SweepConfig, u32), Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let read = self.db.read(move |tx| {
+            let found = existing(tx, &caller, id, action, &licence)?;
+            Ok::<_, Error>((sweep::config(tx, id)?, found.sweep.config_version))
+        });
+        let (text, version) = read.await?;
+        Ok((parsed(&text)?, version))
+    }
+
     /// Runs of the sweep, oldest first, after the run `after`; and whether there are more.
     pub async fn sweep_runs(
         &self,
@@ -161,6 +178,14 @@ fn existing(
 ) -> Result<Allowed<FoundSweep>, Error> {
     let found = sweep::get(tx, caller, id)?;
     super::existing::existing(caller, action, found, licence, || Error::NotFound("this sweep does not exist".into()))
+}
+
+/// For who has read the configuration before the transaction.
+fn check_version(found: &FoundSweep, version: u32) -> Result<(), Error> {
+    if found.sweep.config_version == version {
+        return Ok(());
+    }
+    Err(Error::Conflict("the sweep's configuration was changed at the same time: try again".into()))
 }
 
 /// A configuration that was checked when it was stored.

@@ -1,7 +1,7 @@
 //! Making a sweep, and changing one: its state, its names, its configuration, and what a local controller writes into it.
 
 use super::hand_in::{Schedule, carry_out};
-use super::{FoundSweep, existing};
+use super::{FoundSweep, check_version, existing};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::project::{existing_entity, get_or_create, parse_or_none};
 use crate::app::run_list::RunListing;
@@ -135,11 +135,12 @@ impl App {
     }
 
     async fn change_sweep(&self, caller: &Caller, id: SweepId, change: Change) -> Result<Allowed<FoundSweep>, Error> {
+        let (kept, version) = self.config_to_change(caller, id, Action::SweepUpdate).await?;
         let (caller, licence, seed) = (*caller, self.licence.clone(), seed());
         let changed = self.db.write(move |tx| {
             let found = existing(tx, &caller, id, Action::SweepUpdate, &licence)?;
+            check_version(&found, version)?;
             let mut sweep = found.sweep.clone();
-            let kept = read_kept(tx, id)?;
             if let Some((text, config)) = &change.config {
                 replace_config(&mut sweep, &kept, config)?;
                 sweep::put_config(tx, &found, text.clone())?;
@@ -235,11 +236,6 @@ fn place(entity: Option<&str>, project: Option<&str>) -> Result<(Option<EntityNa
     };
     let project = project.filter(|name| !name.is_empty()).unwrap_or(DEFAULT_PROJECT);
     Ok((entity, ProjectName::parse(project).map_err(|why| Error::invalid("projectName", &why))?))
-}
-
-/// The configuration that the sweep has now.
-fn read_kept(tx: &WriteTx<'_>, id: SweepId) -> Result<SweepConfig, Error> {
-    super::parsed(&sweep::config(tx, id)?)
 }
 
 /// A sweep that has runs keeps its way of searching: the runs would not be points of the new one.
