@@ -47,7 +47,7 @@ impl App {
             if is_live && !trial.is_to_stop {
                 let so_far =
                     values.iter().copied().fold(metric.goal.worst(), |best, value| metric.goal.better(best, value));
-                best.push((run.id, reached.clone(), so_far));
+                best.push((run.id, reached.clone(), trial.reached.len(), so_far));
             }
             if reached != trial.reached || is_due {
                 trial.reached.clone_from(&reached);
@@ -55,8 +55,8 @@ impl App {
             }
         }
         let others: Vec<Vec<f64>> = trials.into_iter().map(|(_, trial)| trial.reached).collect();
-        let is_to_stop = |(_, reached, so_far): &(RunId, Vec<f64>, f64)| {
-            hyperband.is_to_stop(reached, *so_far, &others, metric.goal)
+        let is_to_stop = |(_, reached, judged, so_far): &(RunId, Vec<f64>, usize, f64)| {
+            hyperband.is_to_stop(reached, *judged, *so_far, &others, metric.goal)
         };
         let to_stop = best.iter().filter(|entry| is_to_stop(entry)).map(|(id, ..)| *id).collect();
         Ok((measured, to_stop))

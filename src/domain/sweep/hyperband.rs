@@ -78,18 +78,24 @@ impl Hyperband {
     }
 
     /// Whether a run is to stop. `reached` is what it had at its brackets, `best` the best it has now, `others` what all
-    /// runs had at theirs, this one among them or not.
-    pub fn is_to_stop(&self, reached: &[f64], best: f64, others: &[Vec<f64>], goal: Goal) -> bool {
-        let Some(bracket) = reached.len().checked_sub(1) else { return false };
+    /// runs had at theirs, this one among them or not. Values come in batches, so a run may pass several brackets at
+    /// once: it is judged at each of them behind the first `judged`, and always at the last.
+    pub fn is_to_stop(&self, reached: &[f64], judged: usize, best: f64, others: &[Vec<f64>], goal: Goal) -> bool {
+        let Some(last) = reached.len().checked_sub(1) else { return false };
+        (judged.min(last)..=last).any(|bracket| {
+            let own = if self.strict { reached[bracket] } else { goal.better(best, reached[bracket]) };
+            self.is_behind(own, bracket, others, goal)
+        })
+    }
+
+    fn is_behind(&self, own: f64, bracket: usize, others: &[Vec<f64>], goal: Goal) -> bool {
         let mut field: Vec<f64> = others.iter().filter_map(|other| other.get(bracket).copied()).collect();
         if field.is_empty() {
             return false;
         }
         field.sort_by(|left, right| goal.order(*left, *right));
         let stay = (field.len() as f64 / self.eta).ceil() as usize;
-        let threshold = field[stay.clamp(1, field.len()) - 1];
-        let own = if self.strict { reached[bracket] } else { goal.better(best, reached[bracket]) };
-        goal.order(own, threshold).is_gt()
+        goal.order(own, field[stay.clamp(1, field.len()) - 1]).is_gt()
     }
 }
 
@@ -174,7 +180,8 @@ mod tests {
         let others: Vec<Vec<f64>> = (1..=9)
             .map(|run| if run <= 3 { vec![f64::from(run), 10.0 + f64::from(run)] } else { vec![f64::from(run)] })
             .collect();
-        let stops = |reached: &[f64], best: f64| strict.is_to_stop(reached, best, &others, Goal::Minimize);
+        let stops =
+            |reached: &[f64], best: f64| strict.is_to_stop(reached, reached.len(), best, &others, Goal::Minimize);
 
         assert!(!stops(&[], 9.0));
         assert!(!stops(&[3.0], 3.0));
@@ -185,15 +192,25 @@ mod tests {
         // What it reached after the bracket counts only where that is not strict.
         assert!(stops(&[4.0], 0.5));
         let lenient = Hyperband { strict: false, ..strict.clone() };
-        assert!(!lenient.is_to_stop(&[4.0], 0.5, &others, Goal::Minimize));
-        assert!(lenient.is_to_stop(&[4.0], 4.0, &others, Goal::Minimize));
+        assert!(!lenient.is_to_stop(&[4.0], 1, 0.5, &others, Goal::Minimize));
+        assert!(lenient.is_to_stop(&[4.0], 1, 4.0, &others, Goal::Minimize));
+    }
+
+    #[test]
+    fn a_bracket_that_was_passed_within_a_batch_is_judged_too() {
+        let hyperband = parse(r#"{"type":"hyperband","min_iter":2,"eta":2}"#).unwrap();
+        let others = [vec![0.1, 0.1], vec![0.9, 0.9, 0.9]];
+
+        assert!(hyperband.is_to_stop(&[0.9, 0.9, 0.9], 0, 0.9, &others, Goal::Minimize));
+        // At the third it is the first to come.
+        assert!(!hyperband.is_to_stop(&[0.9, 0.9, 0.9], 2, 0.9, &others, Goal::Minimize));
     }
 
     #[test]
     fn the_first_run_at_a_bracket_goes_on() {
         let hyperband = parse(r#"{"type":"hyperband","min_iter":1}"#).unwrap();
 
-        assert!(!hyperband.is_to_stop(&[0.2], 0.2, &[vec![0.2]], Goal::Maximize));
-        assert!(hyperband.is_to_stop(&[0.2], 0.2, &[vec![0.2], vec![0.3]], Goal::Maximize));
+        assert!(!hyperband.is_to_stop(&[0.2], 0, 0.2, &[vec![0.2]], Goal::Maximize));
+        assert!(hyperband.is_to_stop(&[0.2], 0, 0.2, &[vec![0.2], vec![0.3]], Goal::Maximize));
     }
 }
