@@ -89,6 +89,14 @@ class Server:
         assert status == 201, (status, made)
         return Person(username, wanted["email"], made["api_key"])
 
+    def create_team(self, name, **roles):
+        """A team in the only organization; `roles` says what each person is in it: `admin`, `member` or `view_only`."""
+        status, made = self._ask_admin_socket("POST", "/api/v1/teams", {"name": name, "organization": "default"})
+        assert status == 201, (status, made)
+        for username, role in roles.items():
+            status, made = self._ask_admin_socket("PUT", f"/api/v1/teams/{name}/members/{username}", {"role": role})
+            assert status == 200, (status, made)
+
     def _ask_admin_socket(self, method, path, body):
         connection = http.client.HTTPConnection("admin")
         connection.sock = socket.socket(socket.AF_UNIX)
