@@ -14,10 +14,10 @@ prepare_only=false
 # Makes the environment of a version, unless an earlier run finished making it with the same packages.
 prepare() {
     local version=$1 home=target/python/$1
-    # setuptools below 81: the oldest client still imports pkg_resources. The last line is what media are made with;
+    # setuptools below 81: the oldest client still imports pkg_resources. The last line is for media and references;
     # pillow below 11.3: newer ones refuse the masks that the oldest client writes.
     local packages=("wandb==$version" pytest pytest-xdist graphql-core 'setuptools<81')
-    packages+=('numpy>=1.26,<3' 'pillow>=10,<11.3' 'plotly>=5' 'soundfile>=0.12')
+    packages+=('numpy>=1.26,<3' 'pillow>=10,<11.3' 'plotly>=5' 'soundfile>=0.12' 'boto3>=1.34')
     [[ -e $home/complete && $(<"$home/complete") == "${packages[*]}" ]] && return
     [[ -e $home/complete ]] || rm -rf "$home"
     "$python" -m venv "$home"

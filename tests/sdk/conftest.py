@@ -77,3 +77,21 @@ def find_run(api, person):
     """`find_run("project/id")`: that run of the module's person, freshly asked for."""
     return lambda path: api().run(f"{person.entity}/{path}")
 
+
+
+@pytest.fixture(scope="module")
+def find_artifact(api, person):
+    """`find_artifact("project/name:alias")`: that version among those of the module's person, freshly asked for."""
+    return lambda path, **how: api().artifact(f"{person.entity}/{path}", **how)
+
+
+@pytest.fixture
+def download(tmp_path_factory):
+    """`download(artifact)`: what comes from the server, never from the client's cache: bytes by path."""
+
+    def download(artifact, **how):
+        root = tmp_path_factory.mktemp("downloaded")
+        artifact.download(root=str(root), skip_cache=True, **how)
+        return harness.files_below(root)
+
+    return download

@@ -26,6 +26,7 @@ def parsed(version):
 CLIENT_VERSION = importlib.metadata.version("wandb")
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WEIGHHOUSE_BINARY", REPOSITORY / "target/debug/weighhouse"))
+FOR_SCRIPTS = Path(__file__).with_name("for_scripts")
 START_SECONDS = 60
 SCRIPT_SECONDS = 120
 
@@ -122,8 +123,15 @@ def client_environment(home, url, api_key):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     own = {"HOME": home, "WANDB_DIR": home, "WANDB_CACHE_DIR": home / "cache", "WANDB_CONFIG_DIR": home / "config"}
     own |= {"WANDB_DATA_DIR": home / "data", "WANDB_BASE_URL": url, "WANDB_API_KEY": api_key}
-    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    own |= {"WANDB_ARTIFACT_DIR": home / "artifacts"}
+    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": FOR_SCRIPTS}
     return {**inherited, **QUIET_CLIENT, **{name: str(value) for name, value in own.items()}}
+
+
+def files_below(directory):
+    """The bytes of every file below a directory, by its path in there."""
+    paths = [path for path in Path(directory).rglob("*") if path.is_file()]
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
 
 
 def wait_until(look, seconds=40):
