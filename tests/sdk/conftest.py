@@ -87,11 +87,15 @@ def find_artifact(api, person):
 
 @pytest.fixture
 def download(tmp_path_factory):
-    """`download(artifact)`: what comes from the server, never from the client's cache: bytes by path."""
+    """`download(artifact)`: what comes from the server, nothing of it from the client's cache: bytes by path."""
 
     def download(artifact, **how):
+        # Not `skip_cache`: it keeps its target in an object that all threads of a download share.
+        for path in (HOME / "cache/artifacts/obj").rglob("*"):
+            if path.is_file():
+                path.unlink()
         root = tmp_path_factory.mktemp("downloaded")
-        artifact.download(root=str(root), skip_cache=True, **how)
+        artifact.download(root=str(root), **how)
         return harness.files_below(root)
 
     return download

@@ -20,8 +20,7 @@ LOGGED = """
 
 
 @pytest.fixture(scope="module", autouse=True)
-def logged(run_script, api, person):
-    api().create_project("model-registry", person.entity)
+def logged(run_script):
     run_script(LOGGED)
 
 
