@@ -90,13 +90,24 @@ class Server:
         assert status == 201, (status, made)
         return Person(username, wanted["email"], made["api_key"])
 
-    def create_team(self, name, **roles):
-        """A team in the only organization; `roles` says what each person is in it: `admin`, `member` or `view_only`."""
-        status, made = self._ask_admin_socket("POST", "/api/v1/teams", {"name": name, "organization": "default"})
+    def create_organization(self, name, **roles):
+        """An organization; `roles` says what each person is in it: `admin`, `member` or `viewer`."""
+        self._create("organizations", {"name": name}, roles)
+
+    def create_team(self, name, organization="default", **roles):
+        """A team of people of an organization; `roles` says what each is in it: `admin` or `member`."""
+        self._create("teams", {"name": name, "organization": organization}, roles)
+
+    def _create(self, kind, wanted, roles):
+        status, made = self._ask_admin_socket("POST", f"/api/v1/{kind}", wanted)
         assert status == 201, (status, made)
         for username, role in roles.items():
-            status, made = self._ask_admin_socket("PUT", f"/api/v1/teams/{name}/members/{username}", {"role": role})
-            assert status == 200, (status, made)
+            self.give_role(kind, wanted["name"], username, role)
+
+    def give_role(self, kind, name, username, role):
+        """Makes a person something in one of the `organizations` or `teams`."""
+        status, made = self._ask_admin_socket("PUT", f"/api/v1/{kind}/{name}/members/{username}", {"role": role})
+        assert status == 200, (status, made)
 
     def _ask_admin_socket(self, method, path, body):
         connection = http.client.HTTPConnection("admin")

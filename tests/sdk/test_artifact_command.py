@@ -35,6 +35,6 @@ def test_an_artifact_is_got(put, client, person):
 
 
 def test_artifacts_of_a_project_are_listed(put, client, person):
-    listed = client.command("artifact", "ls", f"{person.entity}/commands", "--type", "dataset")
+    listed = client.command("artifact", "ls", f"{person.entity}/commands", "--type", "dataset", WANDB_SILENT=None)
 
     assert "from-a-shell:v0" in listed.output

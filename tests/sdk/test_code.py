@@ -72,9 +72,10 @@ def test_code_of_a_directory_is_logged_by_a_setting(run_script, find_run, downlo
     run_script(
         PREPARED
         + """
-    run = wandb.init(project="code", id="setting1", settings=wandb.Settings(code_dir="source"))
+    run = wandb.init(project="code", id="setting1", save_code=True, settings=wandb.Settings(code_dir="source"))
     run.finish()
-    """
+    """,
+        WANDB_DISABLE_CODE=None,
     )
     (artifact,) = [artifact for artifact in find_run("code/setting1").logged_artifacts() if artifact.type == "code"]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 COLUMNS = ["whole", "real", "text", "flag", "nothing", "list", "dict"]
-ROWS = [[1, 0.5, "größe", True, None, [1, 2], {"a": {"b": 1}}], [2, -1.5, 'quotes "\\', False, None, [], {}]]
+ROWS = [[1, 0.5, "größe", True, None, [1, 2], {"a": {"b": 1}}], [2, -1.5, 'quotes "\\', False, None, [], {"a": {"b": 2}}]]
 
 LOGGED = f"""
     import numpy as np
@@ -210,13 +210,13 @@ def test_a_table_that_changes_is_logged_as_it_is_each_time(run_script, find_arti
 
 
 @pytest.fixture
-def increments(find_artifact):
-    """`increments(run)`: the rows of an incremental table named `grown`, as its last increment knows them."""
+def increments(find_artifact, download):
+    """`increments(run)`: the rows of an incremental table named `grown`: one file for each call of `log`, by its time."""
 
     def increments(run):
-        artifact = find_artifact(f"tables/run-{run}-incr-grown:latest")
-        last = max(artifact.manifest.entries, key=lambda name: int(name.split("-")[0]))
-        return artifact.get(last.removesuffix(".table.json")).data
+        files = download(find_artifact(f"tables/run-{run}-incr-grown:latest"))
+        by_time = sorted(files, key=lambda name: int(name.split("-")[1].split(".")[0]))
+        return [row for name in by_time for row in json.loads(files[name])["data"]]
 
     return increments
 
