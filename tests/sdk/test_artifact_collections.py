@@ -57,7 +57,7 @@ def test_a_type_lists_its_collections(api, project):
 
 
 def test_a_type_that_does_not_exist_is_missed(api, project):
-    with pytest.raises(ValueError, match="(?i)could not find"):
+    with pytest.raises(Exception, match="(?i)could not find"):
         api().artifact_type("nothing", project)
 
 

@@ -35,8 +35,8 @@ def versions(portfolio):
 def test_a_linked_version_has_the_number_and_aliases_of_the_portfolio(find_artifact):
     first, second = (find_artifact(f"links/portfolio:{alias}") for alias in ("prod", "latest"))
 
-    assert (first.name, first.version, sorted(first.aliases)) == ("portfolio:v0", "v0", ["again", "prod"])
-    assert (second.name, second.version, second.aliases) == ("portfolio:v1", "v1", ["latest"])
+    assert (first.version, sorted(first.aliases)) == ("v0", ["again", "prod"])
+    assert (second.version, second.aliases) == ("v1", ["latest"])
 
 
 def test_a_linked_version_knows_its_source(find_artifact, person):
