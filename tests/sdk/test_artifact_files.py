@@ -225,3 +225,21 @@ def test_large_files_are_downloaded_byte_for_byte(run_script, find_artifact, dow
 
     content = download(find_artifact("artifacts/large:v0"))["large.bin"]
     assert (len(content), hashlib.sha256(content).hexdigest()) == (12 << 20, digest)
+
+
+@pytest.mark.since("0.31.0", "storage_region and digest_algorithm")
+def test_a_region_and_an_algorithm_may_be_wished_for(run_script, find_artifact, download):
+    """Whatever becomes of the wish, the artifact is whole and its digests are right."""
+    run_script(
+        """
+        run = wandb.init(project="artifacts", id="wishes1")
+        artifact = wandb.Artifact("wished", "dataset", storage_region="default", digest_algorithm="XXH128")
+        with artifact.new_file("file.txt") as file:
+            file.write("wished")
+        run.log_artifact(artifact).wait()
+        artifact.verify(artifact.download())
+        run.finish()
+        """
+    )
+
+    assert download(find_artifact("artifacts/wished:latest")) == {"file.txt": b"wished"}
