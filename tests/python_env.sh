@@ -34,7 +34,7 @@ prepare() {
     local tools=(pytest pytest-xdist graphql-core)
     if [[ $1 == training ]]; then
         # numpy below 2: Debian's PyTorch was built with 1. The CPU build of XGBoost is the same without 300 MB of CUDA.
-        tools+=("wandb==$newest" 'numpy>=1.24,<2' 'scikit-learn>=1.3' 'pandas>=2' 'xgboost-cpu>=2')
+        tools+=("wandb==$newest" 'numpy>=1.24,<2' 'scikit-learn>=1.3' 'pandas>=2' 'xgboost-cpu>=2' 'tensorboard>=2.14')
         if /usr/bin/python3 -c 'import torch, ensurepip' 2>/dev/null; then
             make_environment training /usr/bin/python3 --system-site-packages "${tools[@]}"
         else

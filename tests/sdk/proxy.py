@@ -19,7 +19,7 @@ class Exchange:
 
 
 class Proxy:
-    """Passes requests on to the server at `target`. The server is asked by the name of the proxy, and so answers with URLs of it."""
+    """Passes requests on to the server at `target`, which is asked by the name of the proxy, and so answers with URLs of it."""
 
     def __init__(self, target):
         self.exchanges = []

@@ -1,5 +1,7 @@
 """Distributed artifacts: several processes add to one version, and the last one finishes it."""
 
+import json
+
 import pytest
 
 WORKER = """
@@ -10,7 +12,9 @@ WORKER = """
     run.finish()
 """
 
-FINISHER = WORKER.replace("run.upsert_artifact(artifact{how})", 'print(json.dumps(run.finish_artifact(artifact{how}).wait().version))')
+FINISHER = WORKER.replace(
+    "run.upsert_artifact(artifact{how})", "print(json.dumps(run.finish_artifact(artifact{how}).wait().version))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def together(client):
         for script in started:
             script.wait()
         last = client.run(FINISHER.format(group=group, id=f"{group}last", names=finisher, how=how))
-        return next(line for line in last.output.splitlines() if line.startswith('"v')).strip('"')
+        return json.loads(next(line for line in last.output.splitlines() if line.startswith('"v')))
 
     return together
 

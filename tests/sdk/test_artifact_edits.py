@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from harness import CLIENT_VERSION, parsed
 
 LOGGED = """
     from datetime import timedelta
@@ -89,7 +88,8 @@ def test_tags_are_given_added_and_taken_away(run_script, api, person, find_artif
     artifact.save()
 
     assert sorted(find_artifact("edits/labelled:v0").tags) == ["clean", "größe"]
-    listed = lambda tags: [version.version for version in api().artifacts("dataset", f"{person.entity}/edits/labelled", tags=tags)]
+    collection = f"{person.entity}/edits/labelled"
+    listed = lambda tags: [version.version for version in api().artifacts("dataset", collection, tags=tags)]
     assert (listed("raw"), listed(["clean", "größe"]), listed("nowhere")) == (["v1"], ["v0"], [])
 
 

@@ -157,7 +157,8 @@ def test_a_run_uses_an_artifact_and_downloads_it(reported, run_script):
     used = run_script(
         """
         run = wandb.init(project="artifacts", id="user1")
-        artifacts = [run.use_artifact(name, type="dataset") for name in ("files:first", "files:v0", f"{run.entity}/artifacts/files")]
+        names = ("files:first", "files:v0", f"{run.entity}/artifacts/files")
+        artifacts = [run.use_artifact(name, type="dataset") for name in names]
         root = artifacts[0].download()
         with open(os.path.join(root, "made.txt"), encoding="utf-8") as file:
             text = file.read()

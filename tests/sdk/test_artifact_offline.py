@@ -5,7 +5,8 @@ import pytest
 OFFLINE = """
     from versions import version
     run = wandb.init(project="offline artifacts", id={id!r}, mode="offline")
-    run.log_artifact(version("far", {{"file.txt": {text!r}, "sub/größe.txt": "größe"}}, metadata={{"x": 1}}), aliases=["from afar"])
+    far = version("far", {{"file.txt": {text!r}, "sub/größe.txt": "größe"}}, metadata={{"x": 1}})
+    run.log_artifact(far, aliases=["from afar"])
     run.log_artifact(version("model", {{"weights.txt": "w"}}, type="model"))
     run.log({{"table": wandb.Table(columns=["a", "b"], data=[[1, "x"], [2, "y"]])}})
     run.finish()

@@ -250,3 +250,26 @@ def test_history_is_read_as_a_data_frame(boosted):
     frame = run.history(keys=["epoch", "test-mlogloss"])
 
     assert frame["epoch"].tolist() == list(range(reported["rounds"]))
+
+
+@needs_torch
+def test_what_is_written_for_tensorboard_is_a_run(run_script, find_run):
+    run_script(
+        """
+        import numpy
+        from torch.utils.tensorboard import SummaryWriter
+        run = wandb.init(project="integrations", id="tensorboard1", sync_tensorboard=True)
+        with SummaryWriter("written") as writer:
+            for step in range(5):
+                writer.add_scalar("train/loss", 1 / (step + 1), step)
+            writer.add_image("picture", numpy.zeros((3, 8, 8), dtype=numpy.uint8), 5)
+            writer.add_text("note", "größe", 5)
+        run.finish()
+        """
+    )
+    run = find_run("integrations/tensorboard1")
+    rows = list(run.scan_history(keys=["global_step", "train/loss"]))
+
+    assert [(row["global_step"], round(1 / row["train/loss"])) for row in rows] == [(step, step + 1) for step in range(5)]
+    assert any(file.name.startswith("media/images/") for file in run.files())
+    assert any("tfevents" in file.name for file in run.files())
