@@ -41,7 +41,8 @@ def edit(find_artifact):
     """`edit(name, attribute=value…)`: sets attributes of a version, saves it, and asks for it anew."""
 
     def edit(name, **wanted):
-        artifact = find_artifact(f"edits/{name}:latest")
+        # By its number: 0.19 takes what is found by another alias for a link.
+        artifact = find_artifact(f"edits/{name}:v0")
         for attribute, value in wanted.items():
             setattr(artifact, attribute, value)
         artifact.save()

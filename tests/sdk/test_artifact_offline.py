@@ -2,12 +2,17 @@
 
 import pytest
 
+# Files that are there until the upload; those of `new_file` the oldest client removes at the end of the script.
 OFFLINE = """
-    from versions import version
+    from pathlib import Path
     run = wandb.init(project="offline artifacts", id={id!r}, mode="offline")
-    far = version("far", {{"file.txt": {text!r}, "sub/größe.txt": "größe"}}, metadata={{"x": 1}})
+    far = wandb.Artifact("far", "dataset", metadata={{"x": 1}})
+    model = wandb.Artifact("model", "model")
+    for artifact, path, text in [(far, "file.txt", {text!r}), (far, "größe.txt", "größe"), (model, "weights.txt", "w")]:
+        Path(path).write_text(text, encoding="utf-8")
+        artifact.add_file(path, name="sub/größe.txt" if "ö" in path else path)
     run.log_artifact(far, aliases=["from afar"])
-    run.log_artifact(version("model", {{"weights.txt": "w"}}, type="model"))
+    run.log_artifact(model)
     run.log({{"table": wandb.Table(columns=["a", "b"], data=[[1, "x"], [2, "y"]])}})
     run.finish()
 """

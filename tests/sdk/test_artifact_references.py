@@ -46,7 +46,7 @@ def logged(run_script, web, tmp_path_factory):
         run = wandb.init(project="references", id="references1")
         mixed = version("mixed", {{"own.txt": "own"}})
         mixed.add_reference("file://{directory}/a.txt", name="one file.txt")
-        mixed.add_reference("file://{directory}", name="directory")
+        mixed.add_reference("file://{directory}")
         mixed.add_reference("{web}/page?x=1", name="page.txt")
         run.log_artifact(mixed).wait()
         stores = wandb.Artifact("stores", "dataset")
@@ -91,8 +91,8 @@ def test_references_to_files_and_pages_are_downloaded(logged, find_artifact, dow
     assert download(find_artifact("references/mixed:latest")) == {
         "own.txt": b"own",
         "one file.txt": b"a",
-        "directory/a.txt": b"a",
-        "directory/sub/größe.txt": "größe".encode(),
+        "a.txt": b"a",
+        "sub/größe.txt": "größe".encode(),
         "page.txt": b"page /page?x=1",
     }
 

@@ -1,5 +1,7 @@
 """Versions of an artifact: numbered, not doubled when nothing changed, built on earlier ones, deleted."""
 
+import json
+
 import pytest
 
 LOGGED = """
@@ -132,7 +134,7 @@ def test_a_version_with_aliases_is_not_deleted_unless_they_are(find_artifact, do
 
 
 def test_a_version_is_deleted_with_its_aliases(find_artifact, versions):
-    find_artifact("versions/deleted:b").delete(delete_aliases=True)
+    find_artifact("versions/deleted:v1").delete(delete_aliases=True)
 
     for alias in ("v1", "b"):
         with pytest.raises(Exception, match="not found"):
@@ -165,3 +167,21 @@ def test_a_deleted_version_gives_its_number_to_no_other(run_script, find_artifac
 
     assert versions("again") == ["v3", "v2", "v0"]
     assert download(find_artifact("versions/again:latest")) == {"file.txt": b"againb"}
+
+
+def test_versions_logged_by_several_scripts_at_once_are_numbered_one_by_one(client, versions, find_artifact, download):
+    code = """
+        from versions import version
+        run = wandb.init(project="versions", id="crowd{number}")
+        logged = [run.log_artifact(version("crowded", {{"file.txt": f"{number} {{time}}"}})) for time in range(4)]
+        print(json.dumps({{artifact.wait().version: f"{number} {{time}}" for time, artifact in enumerate(logged)}}))
+        run.finish()
+    """
+    scripts = [client.start(code.format(number=number)) for number in range(3)]
+    texts = {}
+    for script in scripts:
+        texts |= next(json.loads(line) for line in script.wait().output.splitlines() if line.startswith('{"v'))
+
+    assert sorted(texts) == sorted(versions("crowded")) == sorted(f"v{number}" for number in range(12))
+    assert {version: download(find_artifact(f"versions/crowded:{version}"))["file.txt"].decode() for version in texts} == texts
+    assert find_artifact("versions/crowded:latest").version == "v11"
