@@ -1,5 +1,9 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Alerts of runs.
+mod alert;
+/// API keys of people.
+pub mod api_key;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -8,6 +12,7 @@ mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
 /// Entities and organizations, as the client asks for them.
+pub mod custom_chart;
 pub mod entity;
 mod error;
 mod existing;
@@ -15,6 +20,7 @@ mod existing;
 pub mod file;
 /// Reading what was logged.
 pub mod history;
+pub mod invitation;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
@@ -36,6 +42,8 @@ pub mod seal;
 mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Sweeps.
+pub mod sweep;
 /// Teams.
 pub mod team;
 #[cfg(test)]
@@ -99,6 +107,8 @@ pub struct Settings {
     /// The same for one that was told to make way.
     pub preempted_secs: i64,
     pub trash_days: i64,
+    /// Memory for what lists of runs are filtered and ordered by.
+    pub run_index_bytes: usize,
 }
 
 impl Default for Settings {
@@ -118,6 +128,7 @@ impl Default for Settings {
             heartbeat_secs: 300,
             preempted_secs: 1800,
             trash_days: 30,
+            run_index_bytes: 128 << 20,
         }
     }
 }
@@ -147,6 +158,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What lists of runs are answered from.
+    run_indexes: Arc<run_list::RunIndexes>,
     /// What may have to be sealed.
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
@@ -175,12 +188,15 @@ impl App {
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
+        let (run_indexes, watcher) = run_list::RunIndexes::new(settings.run_index_bytes);
+        db.watch_runs(watcher);
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,

@@ -52,4 +52,9 @@ ids! {
     SegmentId = 9;
     AlertId = 10;
     JobId = 11;
+    InvitationId = 30;
+    CustomChartId = 31;
+    SweepId = 20;
+    /// A process that runs what a sweep suggests.
+    AgentId = 21;
 }

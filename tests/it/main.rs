@@ -5,6 +5,7 @@
 mod cli;
 mod organization;
 mod permission;
+mod run_many;
 mod run_permission;
 mod server;
 mod tenant;

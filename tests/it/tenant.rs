@@ -16,6 +16,8 @@ const NOBODY: &str = "nobody-";
 const LOGGED: &str = "canary-logged";
 const ADDRESS: &str = "canary-address";
 const FULL_NAME: &str = "canary-full-name";
+/// How many objects lie in one another in a document.
+const WAY_MAX: usize = 7;
 
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
@@ -27,6 +29,13 @@ struct Known {
     person: String,
     email: String,
     files: Vec<String>,
+    project_ids: Vec<String>,
+    api_key: String,
+    member: String,
+    /// Its name is drawn, so that of nobody's sweep is the same.
+    sweep: String,
+    sweep_id: String,
+    agent_id: String,
     project_cursor: String,
     run_cursor: String,
     file_cursor: String,
@@ -53,7 +62,10 @@ impl Known {
     /// The same of a tenant that there is not.
     fn missing(&self) -> Known {
         let files = vec![STANDARD.encode("RunFile:999999999")];
-        Known { files, ..self.renamed(as_nobodys) }
+        let project_ids = vec![STANDARD.encode("Project:999999999")];
+        let (api_key, member) = (STANDARD.encode("ApiKey:999999999"), STANDARD.encode("Member:999999999"));
+        let (sweep_id, agent_id) = (STANDARD.encode("Sweep:999999999"), STANDARD.encode("Agent:999999999"));
+        Known { files, project_ids, api_key, member, sweep_id, agent_id, ..self.renamed(as_nobodys) }
     }
 }
 
@@ -82,10 +94,12 @@ impl Schema {
         self.0[of]["fields"].as_array().into_iter().flatten()
     }
 
-    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
+    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way. Ways are
+    /// cut off where they would make the document larger than the server takes; every type is nearer on another way.
     fn whole(&self, of: &str, field: &Value, known: &Known, way: &mut Vec<String>) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        if way.contains(&kind) {
+        let is_object = self.0[&kind]["kind"] == "OBJECT";
+        if way.contains(&kind) || (is_object && way.len() >= WAY_MAX) {
             return None;
         }
         let inside = self.selection(&kind, known, way);
@@ -118,11 +132,14 @@ fn named_type(kind: &Value) -> String {
 fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> {
     let value = match (of, field, name) {
         ("Query", "entity", "name") | (_, _, "entityName") => json!(known.team),
+        ("Query", "organization", "name") => json!(known.organization),
         ("Query" | "Entity", "project" | "model", "name") => json!(known.project),
         ("Project", "run" | "bucket", "name") => json!(known.run),
         ("Query", "users", "query") => json!(known.person),
         ("Query", "models", "after") => json!(known.project_cursor),
         ("Project", "runs", "after") => json!(known.run_cursor),
+        ("Project", "sweep", "sweepName") => json!(known.sweep),
+        ("Sweep", "agent", "agentName") => json!(known.agent_id),
         ("Run", "files", "after") => json!(known.file_cursor),
         ("File", "url", "upload") => json!(true),
         ("Run", "sampledHistory", "specs") => json!(["{\"keys\": [\"_step\"], \"samples\": 10}"]),
@@ -135,6 +152,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             _,
             "desc"
             | "missingOk"
+            | "rampIDType"
             | "filters"
             | "order"
             | "keys"
@@ -143,6 +161,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "minStep"
             | "maxStep"
             | "after"
+            | "before"
             | "useImprovedPagination",
         ) => return None,
         other => panic!("no value for the argument {other:?}: say what a stranger would give"),
@@ -169,6 +188,9 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "name": known.project, "description": "taken over" }),
             json!({ "entityName": known.team, "name": "taken-over" }),
         ],
+        "renameProject" => vec![json!({ "entityName": known.team, "oldProjectName": known.project,
+            "newProjectName": "taken-over" })],
+        "deleteModel" => known.project_ids.iter().map(|id| json!({ "id": id })).collect(),
         "upsertBucket" => vec![
             id,
             json!({ "id": known.run_id(), "notes": "taken over" }),
@@ -181,11 +203,50 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": own, "modelName": "own", "name": "fork", "config": fork_of(&known.run) }),
         ],
         "stopRun" | "deleteRun" => vec![id],
+        "deleteRuns" | "undeleteRuns" => vec![json!({ "ids": [known.run_id()] })],
+        "moveRuns" => vec![
+            json!({ "ids": [known.run_id()], "destinationEntityName": own, "destinationProjectName": "own" }),
+            json!({ "ids": [], "destinationEntityName": known.team, "destinationProjectName": known.project }),
+        ],
         "updateRunState" => vec![json!({ "id": known.run_id(), "state": "failed" })],
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
+        "upsertSweep" => {
+            let config = "method: random\nparameters: {a: {value: 1}}";
+            let new = json!({ "entityName": known.team, "projectName": known.project, "config": config });
+            let prior = json!({ "$or": [{ "name": known.run }] }).to_string();
+            let mut with_prior = new.clone();
+            with_prior["priorRunsFilters"] = json!(prior);
+            vec![
+                new,
+                with_prior,
+                json!({ "id": known.sweep_id, "state": "CANCELED" }),
+                json!({ "id": known.sweep_id, "displayName": "taken over" }),
+                json!({ "id": known.sweep_id, "config": config, "controller": "{}" }),
+            ]
+        }
+        "createAgent" => vec![
+            json!({ "entityName": known.team, "projectName": known.project, "sweep": known.sweep, "host": "taken-over" }),
+        ],
+        "agentHeartbeat" => vec![json!({ "id": known.agent_id, "runState": "{}" })],
+        "enqueueSweepRun" => vec![json!({ "id": known.sweep_id, "config": "{}" })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
+        "deleteApiKey" => vec![json!({ "id": known.api_key })],
+        "createAnonymousEntity" => vec![json!({})],
+        "createInvite" => vec![
+            json!({ "entityName": known.team, "email": "taken@example.com", "admin": true }),
+            json!({ "entityName": known.team, "username": "kea" }),
+        ],
+        "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createUser" => vec![json!({ "email": known.email, "admin": true })],
+        "createCustomChart" => {
+            let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",
+                "access": "PUBLIC", "spec": "{}" });
+            vec![chart]
+        }
+        // A key of one's own, and a team of one's own: neither names anything of somebody else.
+        "generateApiKey" | "createTeam" => Vec::new(),
         other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
     }
 }
@@ -252,11 +313,18 @@ impl Asker<'_> {
         for (path, methods) in description["paths"].as_object().unwrap() {
             let name = if path.contains("organizations") { &known.organization } else { &known.team };
             let filled = path.replace("{name}", name).replace("{username}", &known.person);
+            let filled = filled.replace("{entity}", &known.team).replace("{project}", &known.project);
+            let filled = filled.replace("{run}", &known.run);
             for method in methods.as_object().unwrap().keys().filter(|method| *method != "parameters") {
                 let body = match (method.as_str(), path.as_str()) {
                     ("post", "/api/v1/teams") => json!({ "name": "taken-over", "organization": known.organization }),
                     ("post", "/api/v1/organizations") => json!({ "name": "taken-over" }),
                     ("post", "/api/v1/users") => json!({ "username": "taken-over", "email": known.email }),
+                    ("post", path) if path.ends_with("/runs/delete") => json!({ "runs": [known.run] }),
+                    ("post", path) if path.ends_with("/runs/move") => {
+                        json!({ "runs": [known.run], "entity": self.own, "project": "own" })
+                    }
+                    ("post", path) if path.ends_with("/restore") => Value::Null,
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),
@@ -296,18 +364,26 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
+            project_ids: Vec::new(),
+            api_key: STANDARD.encode("ApiKey:1"),
+            member: STANDARD.encode("Member:1"),
+            sweep: String::new(),
+            sweep_id: String::new(),
+            agent_id: String::new(),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
+        tenant.sweep();
         let found = tenant.ask(
-            "{ project(name: \"wren-project\", entityName: \"wren-team\") { runs { edges { cursor
+            "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
             &Value::Null,
         );
         let run = &found["project"]["runs"]["edges"][0];
+        tenant.known.project_ids = vec![found["project"]["id"].as_str().unwrap().to_owned()];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
         tenant
@@ -345,6 +421,26 @@ impl<'s> Tenant<'s> {
         assert_eq!(self.server.ask_as(None, "PUT", &url, LOGGED).0, 200);
     }
 
+    /// A sweep with an agent and a run that waits for it.
+    fn sweep(&mut self) {
+        let config = format!("method: random\ndescription: {LOGGED}\nparameters: {{key: {{value: {LOGGED}}}}}");
+        let sweep = json!({ "entityName": "wren-team", "projectName": "wren-project", "displayName": LOGGED,
+            "config": config });
+        let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+        let made = self.ask(text, &json!({ "i": sweep }))["upsertSweep"]["sweep"].take();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (self.known.sweep_id, self.known.sweep) = (text(&made["id"]), text(&made["name"]));
+        let agent = json!({ "entityName": "wren-team", "projectName": "wren-project", "sweep": self.known.sweep,
+            "host": LOGGED });
+        let asked = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+        self.known.agent_id = text(&self.ask(asked, &json!({ "i": agent }))["createAgent"]["agent"]["id"]);
+        let beat = json!({ "id": self.known.agent_id, "runState": "{}" });
+        self.ask(
+            "mutation($i: AgentHeartbeatInput!) { agentHeartbeat(input: $i) { commands } }",
+            &json!({ "i": beat }),
+        );
+    }
+
     fn path_of(&self, url: &Value) -> String {
         url.as_str().unwrap().strip_prefix(&self.server.url).unwrap().to_owned()
     }
@@ -354,7 +450,9 @@ impl<'s> Tenant<'s> {
         self.ask(
             "{ models(entityName: \"wren-team\") { edges { node { name description runCount runs { edges { node {
                name displayName notes config summaryMetrics state stopped historyLineCount eventsLineCount logLineCount
-               files { edges { node { name md5 updatedAt } } } } } } } } } }",
+               files { edges { node { name md5 updatedAt } } } } } }
+               totalSweeps sweeps { edges { node { state displayName config controller runCount updatedAt
+               agents { edges { node { id totalRuns heartbeatAt } } } } } } } } } }",
             &Value::Null,
         )
     }
@@ -429,7 +527,12 @@ fn another_team_of_the_organization_learns_no_more_than_who_is_in_it() {
 
     let canaries = [LOGGED, ADDRESS, &tenant.key[..6]];
     // The organization, and who is in it, is theirs too.
-    let known = Known { person: "wren-nobody".into(), email: "wren-nobody@example.com".into(), ..tenant.known.clone() };
+    let known = Known {
+        organization: "wren-nobody".into(),
+        person: "wren-nobody".into(),
+        email: "wren-nobody@example.com".into(),
+        ..tenant.known.clone()
+    };
     let (read, of_nobody) = (asker.read(&known), asker.read(&known.missing()));
     assert_nothing_told("a neighbour", &canaries, &read, &of_nobody);
     let (written, of_nobody) = (asker.write(&known), asker.write(&known.missing()));

@@ -2,11 +2,11 @@
 //! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
 
 use super::error::invalid;
-use crate::app::run::{FoundRun, ProjectPath, RunPath};
-use crate::domain::id::{ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, UserId};
-use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
-use crate::domain::run::RunName;
+use super::object::member::MemberId;
+use crate::app::run::{FoundRun, RunPath};
+use crate::domain::id::{
+    AgentId, ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, SweepId, UserId,
+};
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,19 +22,30 @@ pub(super) fn run_path(id: &str) -> async_graphql::Result<RunPath> {
     let text = decode(id).ok_or_else(bad)?;
     let parts: Vec<&str> = text.split(':').collect();
     let ["Run", "v1", run, project, entity] = parts.as_slice() else { return Err(bad()) };
-    path(entity, project, run).ok_or_else(bad)
-}
-
-/// The path of a run by its names, if they can be names at all.
-pub(super) fn path(entity: &str, project: &str, run: &str) -> Option<RunPath> {
-    Some(RunPath {
-        project: ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? },
-        run: RunName::parse(run).ok()?,
-    })
+    RunPath::parse(entity, project, run).ok_or_else(bad)
 }
 
 pub(super) fn user(id: UserId) -> ID {
     encode(&format!("User:{id}"))
+}
+
+/// A person as a member of a team.
+pub(super) fn member(id: UserId) -> ID {
+    encode(&format!("Member:{id}"))
+}
+
+pub(super) fn invitation(id: InvitationId) -> ID {
+    encode(&format!("Invitation:{id}"))
+}
+
+/// What [`member`] or [`invitation`] made.
+pub(super) fn member_id(id: &str) -> async_graphql::Result<MemberId> {
+    let text = decode(id).unwrap_or_default();
+    let number = |kind: &str| text.strip_prefix(kind)?.parse().ok();
+    let member = number("Member:").map(|number| MemberId::Member(UserId(number)));
+    let invitation = || number("Invitation:").map(|number| MemberId::Invitation(InvitationId(number)));
+    let bad = || invalid(format!("`{}` is not the id of a member", id.chars().take(100).collect::<String>()));
+    member.or_else(invitation).ok_or_else(bad)
 }
 
 pub(super) fn entity(id: EntityId) -> ID {
@@ -49,8 +60,20 @@ pub(super) fn api_key(id: ApiKeyId) -> ID {
     encode(&format!("ApiKey:{id}"))
 }
 
+pub(super) fn api_key_id(id: &str) -> async_graphql::Result<ApiKeyId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("ApiKey:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of an API key", id.chars().take(100).collect::<String>()));
+    number.map(ApiKeyId).ok_or_else(bad)
+}
+
 pub(super) fn project(id: ProjectId) -> ID {
     encode(&format!("Project:{id}"))
+}
+
+pub(super) fn project_id(id: &str) -> async_graphql::Result<ProjectId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("Project:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of a project", id.chars().take(100).collect::<String>()));
+    number.map(ProjectId).ok_or_else(bad)
 }
 
 pub(super) fn project_internal(id: ProjectId) -> ID {
@@ -62,9 +85,28 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
-    number.map(FileId).ok_or_else(bad)
+    number(id, "RunFile:", "a file").map(FileId)
+}
+
+pub(super) fn sweep(id: SweepId) -> ID {
+    encode(&format!("Sweep:{id}"))
+}
+
+pub(super) fn sweep_id(id: &str) -> async_graphql::Result<SweepId> {
+    number(id, "Sweep:", "a sweep").map(SweepId)
+}
+
+pub(super) fn agent(id: AgentId) -> ID {
+    encode(&format!("Agent:{id}"))
+}
+
+pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
+    number(id, "Agent:", "an agent").map(AgentId)
+}
+
+fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
+    let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+    number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
 }
 
 fn encode(text: &str) -> ID {
@@ -83,7 +125,7 @@ mod tests {
     fn a_run_id_built_by_a_client_is_understood() {
         let built = STANDARD.encode("Run:v1:abc12345:mnist:ada");
 
-        assert_eq!(run_path(&built).unwrap(), path("ada", "mnist", "abc12345").unwrap());
+        assert_eq!(run_path(&built).unwrap(), RunPath::parse("ada", "mnist", "abc12345").unwrap());
         for bad in ["", "!", &STANDARD.encode("Run:v1:a:b"), &STANDARD.encode("Run:v2:a:b:c")] {
             assert!(run_path(bad).is_err(), "{bad}");
         }

@@ -12,7 +12,7 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
-    pub(super) fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         Self::Json(Value::Text(text.to_owned()))
     }
 

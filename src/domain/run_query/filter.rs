@@ -93,7 +93,7 @@ impl RunFilter {
     }
 
     /// `values` are those of [`RunFilter::fields`], in their order.
-    pub(super) fn matches(&self, values: &[Option<FieldValue>]) -> bool {
+    pub(super) fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
         self.root.matches(values)
     }
 }
@@ -107,12 +107,12 @@ impl Node {
         }
     }
 
-    fn matches(&self, values: &[Option<FieldValue>]) -> bool {
+    fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
         match self {
             Self::And(nodes) => nodes.iter().all(|node| node.matches(values)),
             Self::Or(nodes) => nodes.iter().any(|node| node.matches(values)),
             Self::Not(node) => !node.matches(values),
-            Self::Test(field, test) => test.holds(values[*field].as_ref()),
+            Self::Test(field, test) => test.holds(values[*field]),
         }
     }
 }

@@ -16,9 +16,10 @@ pub use compare::FieldValue;
 pub use field::Field;
 pub use filter::RunFilter;
 pub use order::{Position, RunOrder};
-pub use view::{Needs, RunView};
+pub use view::{FieldReader, Needs, RunView};
 
-use view::FieldReader;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::RunId;
 
 /// Why a filter or an order cannot be used; names the key or the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,13 +66,24 @@ impl RunQuery {
         self.reader.needs()
     }
 
+    /// What the query is about, each field once.
+    pub fn fields(&self) -> &[Field] {
+        self.reader.fields()
+    }
+
     /// The run's place in the order; `None` when the filter leaves it out.
     pub fn place(&self, view: &RunView<'_>) -> Option<Position> {
         let values = self.reader.read(view);
-        if !self.filter.matches(&values) {
+        let values: Vec<Option<&FieldValue>> = values.iter().map(Option::as_ref).collect();
+        self.place_of(&values, view.run.created_at, view.id)
+    }
+
+    /// The same of a run whose values were read before; they are those of [`RunQuery::fields`], in their order.
+    pub fn place_of(&self, values: &[Option<&FieldValue>], created_at: Timestamp, id: RunId) -> Option<Position> {
+        if !self.filter.matches(values) {
             return None;
         }
-        let value = self.order_slot.and_then(|slot| values.get(slot)).and_then(Option::as_ref);
-        Some(self.order.position(value, view.run.created_at, view.id))
+        let value = self.order_slot.and_then(|slot| values.get(slot)).copied().flatten();
+        Some(self.order.position(value, created_at, id))
     }
 }

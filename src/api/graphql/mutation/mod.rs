@@ -1,11 +1,24 @@
 //! The root of all mutations, one file per noun.
 
 mod alert;
+mod api_key;
+mod custom_chart;
 mod file;
 mod project;
 mod run;
+mod sweep;
+mod team;
 
 use async_graphql::MergedObject;
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(alert::AlertMutation, file::FileMutation, project::ProjectMutation, run::RunMutation);
+pub struct Mutation(
+    alert::AlertMutation,
+    api_key::ApiKeyMutation,
+    custom_chart::CustomChartMutation,
+    file::FileMutation,
+    project::ProjectMutation,
+    run::RunMutation,
+    sweep::SweepMutation,
+    team::TeamMutation,
+);

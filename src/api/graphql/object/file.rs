@@ -3,11 +3,12 @@
 use crate::api::graphql::cursor::PageInfo;
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
+use crate::api::graphql::object::run::FilesCounted;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, Int64};
 use crate::app::file::ListedFile;
 use crate::domain::id::RunId;
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -69,12 +70,22 @@ impl File {
 }
 
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::api::graphql) struct FileConnection {
     pub edges: Vec<FileEdge>,
     pub page_info: PageInfo,
     /// Nothing beside the URL is needed to send a file.
     pub upload_headers: Vec<String>,
-    pub total_count: i64,
+    #[graphql(skip)]
+    pub(super) counted: FilesCounted,
+}
+
+#[ComplexObject]
+impl FileConnection {
+    /// Of all pages together.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        self.counted.count(ctx).await
+    }
 }
 
 #[derive(SimpleObject)]

@@ -6,8 +6,13 @@ use async_graphql::{Object, SimpleObject};
 
 /// The features that are built, by the client's names for them; what is not in the list is off (wandb 0.31.0,
 /// `wandb_internal.proto`, ServerFeature).
-const FEATURES: [&str; 4] =
-    ["LARGE_FILENAMES", "MARK_RUN_FILES_UPLOADED", "STRUCTURED_CONSOLE_LOGS", "FILESTREAM_GZIP"];
+const FEATURES: [&str; 5] = [
+    "LARGE_FILENAMES",
+    "MARK_RUN_FILES_UPLOADED",
+    "STRUCTURED_CONSOLE_LOGS",
+    "FILESTREAM_GZIP",
+    "SWEEPS_LOCAL_SCHEDULER",
+];
 
 pub(in crate::api::graphql) struct ServerInfo;
 
