@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// Versioned sets of files.
+pub mod artifact;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;

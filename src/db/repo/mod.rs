@@ -1,6 +1,8 @@
 //! The queries: one file per noun, written once for all engines.
 //! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
 
+/// Artifacts and what holds them.
+pub mod artifact;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
