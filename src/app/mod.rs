@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Artifacts.
+pub mod artifact;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.

@@ -1,5 +1,12 @@
 //! Finding artifacts and collections. Nothing of them hangs on ownership: who may do what follows from the project.
 
+/// The edges between runs and versions.
+pub mod lineage;
+/// Lists of types, collections and versions.
+pub mod listing;
+/// What there is to read about a version.
+pub mod version;
+
 use super::project::{self, FoundProject};
 use crate::access::{Allowed, Caller, Unchecked};
 use crate::db::DbError;
