@@ -21,13 +21,6 @@ pub struct ListedFile {
     pub contents: FileContents,
 }
 
-impl ListedFile {
-    /// Guessed from the name.
-    pub fn content_type(&self) -> String {
-        mime_guess::from_path(self.path.as_str()).first_or_octet_stream().to_string()
-    }
-}
-
 /// A file that may be sent to us with this token.
 #[derive(Debug, Clone)]
 pub struct FileUpload {

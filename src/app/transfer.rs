@@ -51,16 +51,6 @@ impl FileDownload {
 }
 
 impl App {
-    /// A token that fetches content of an artifact.
-    pub fn blob_token(&self, object: ObjectId) -> String {
-        self.signer.sign(Grant::GetBlob(object), self.clock.now().plus_secs(self.settings.read_url_secs))
-    }
-
-    /// A token that fetches a manifest file.
-    pub fn manifest_token(&self, id: ManifestId) -> String {
-        self.signer.sign(Grant::GetManifest(id), self.clock.now().plus_secs(self.settings.read_url_secs))
-    }
-
     /// Takes the bytes of a file and returns their MD5. The file is listed with them when this returns, and is as it was
     /// before when it fails.
     pub async fn receive_file<S, E>(

@@ -3,7 +3,9 @@
 
 use super::error::invalid;
 use crate::app::run::{FoundRun, ProjectPath, RunPath};
-use crate::domain::id::{ApiKeyId, EntityId, FileId, OrganizationId, ProjectId, UserId};
+use crate::domain::id::{
+    ApiKeyId, ArtifactId, ArtifactTypeId, CollectionId, EntityId, FileId, ManifestId, OrganizationId, ProjectId, UserId,
+};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::RunName;
@@ -62,9 +64,65 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("RunFile:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a file", id.chars().take(100).collect::<String>()));
-    number.map(FileId).ok_or_else(bad)
+    number(id, "RunFile").map(FileId).ok_or_else(|| not_the_id(id, "a file"))
+}
+
+pub(super) fn artifact(id: ArtifactId) -> ID {
+    encode(&format!("Artifact:{id}"))
+}
+
+pub(super) fn artifact_id(id: &str) -> async_graphql::Result<ArtifactId> {
+    number(id, "Artifact").map(ArtifactId).ok_or_else(|| not_the_id(id, "an artifact"))
+}
+
+pub(super) fn artifact_type(id: ArtifactTypeId) -> ID {
+    encode(&format!("ArtifactType:{id}"))
+}
+
+pub(super) fn collection(id: CollectionId) -> ID {
+    encode(&format!("ArtifactCollection:{id}"))
+}
+
+pub(super) fn collection_id(id: &str) -> async_graphql::Result<CollectionId> {
+    number(id, "ArtifactCollection").map(CollectionId).ok_or_else(|| not_the_id(id, "a collection"))
+}
+
+pub(super) fn membership(collection: CollectionId, version: u32) -> ID {
+    encode(&format!("ArtifactCollectionMembership:{collection}:{version}"))
+}
+
+pub(super) fn alias(collection: CollectionId, alias: &str) -> ID {
+    encode(&format!("ArtifactAlias:{collection}:{alias}"))
+}
+
+/// A tag is its name.
+pub(super) fn tag(name: &str) -> ID {
+    encode(&format!("Tag:{name}"))
+}
+
+pub(super) fn manifest(id: ManifestId) -> ID {
+    encode(&format!("ArtifactManifest:{id}"))
+}
+
+pub(super) fn manifest_id(id: &str) -> async_graphql::Result<ManifestId> {
+    number(id, "ArtifactManifest").map(ManifestId).ok_or_else(|| not_the_id(id, "a manifest"))
+}
+
+pub(super) fn manifest_file(id: ManifestId) -> ID {
+    encode(&format!("ArtifactManifestFile:{id}"))
+}
+
+/// A file in an artifact is its path there.
+pub(super) fn entry(artifact: ArtifactId, path: &str) -> ID {
+    encode(&format!("ArtifactFile:{artifact}:{path}"))
+}
+
+fn number(id: &str, kind: &str) -> Option<u64> {
+    decode(id)?.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
+}
+
+fn not_the_id(id: &str, of: &str) -> async_graphql::Error {
+    invalid(format!("`{}` is not the id of {of}", id.chars().take(100).collect::<String>()))
 }
 
 fn encode(text: &str) -> ID {
@@ -93,5 +151,15 @@ mod tests {
     fn a_file_id_is_read_back() {
         assert_eq!(file_id(&file(FileId(7))).unwrap(), FileId(7));
         assert!(file_id(&user(UserId(7))).is_err());
+    }
+
+    #[test]
+    fn the_ids_of_artifacts_and_collections_are_read_back_and_not_taken_for_each_other() {
+        assert_eq!(artifact_id(&artifact(ArtifactId(7))).unwrap(), ArtifactId(7));
+        assert_eq!(collection_id(&collection(CollectionId(8))).unwrap(), CollectionId(8));
+        assert_eq!(manifest_id(&manifest(ManifestId(9))).unwrap(), ManifestId(9));
+        assert!(artifact_id(&artifact_type(ArtifactTypeId(7))).is_err());
+        assert!(artifact_id(&manifest(ManifestId(7))).is_err());
+        assert!(collection_id(&artifact(ArtifactId(7))).is_err());
     }
 }

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 /// As many files as a client may name in one request.
 const FILES_PER_REQUEST: usize = 10_000;
@@ -42,7 +43,8 @@ pub struct NewFile {
 /// What is to be done for one of them.
 #[derive(Debug, Clone)]
 pub struct FileUpload {
-    pub artifact: ArtifactId,
+    /// The draft, for reading.
+    pub draft: Arc<Allowed<FoundArtifact>>,
     pub path: String,
     pub md5: String,
     /// Without it the content is there already.
@@ -69,6 +71,9 @@ pub struct ManifestUpload {
     pub token: String,
 }
 
+/// The draft, and the upload that it permits if there is something to send.
+type Leave = (Arc<Allowed<FoundArtifact>>, Option<BlobUploadId>);
+
 impl App {
     /// Leave to send files of drafts: the same number and order as they were named in.
     pub async fn create_artifact_files(&self, caller: &Caller, files: Vec<NewFile>) -> Result<Vec<FileUpload>, Error> {
@@ -86,8 +91,8 @@ impl App {
         }
         let expires = self.clock.now().plus_secs(self.settings.write_url_secs);
         let sign = |id| self.signer.sign(Grant::PutBlob(id), expires);
-        let upload = |(file, id): (NewFile, Option<BlobUploadId>)| FileUpload {
-            artifact: file.artifact,
+        let upload = |(file, (draft, id)): (NewFile, Leave)| FileUpload {
+            draft,
             path: file.path,
             md5: file.md5,
             token: id.map(sign),
@@ -95,26 +100,23 @@ impl App {
         Ok(files.into_iter().zip(leave).map(upload).collect())
     }
 
-    async fn permit_uploads(
-        &self,
-        caller: &Caller,
-        files: Vec<(ArtifactId, [u8; 16])>,
-    ) -> Result<Vec<Option<BlobUploadId>>, Error> {
+    async fn permit_uploads(&self, caller: &Caller, files: Vec<(ArtifactId, [u8; 16])>) -> Result<Vec<Leave>, Error> {
         let (caller, licence, leave_secs) = (*caller, self.licence.clone(), self.settings.write_url_secs);
         let permitted = self.db.write(move |tx| {
-            let mut drafts: HashMap<ArtifactId, Allowed<FoundArtifact>> = HashMap::new();
+            let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
             for (id, md5) in &files {
                 if !drafts.contains_key(id) {
-                    drafts.insert(*id, existing_draft_of(tx, &caller, *id, &licence)?);
+                    let draft = existing_draft_of(tx, &caller, *id, &licence)?;
+                    let read = caller.may(Action::ArtifactRead, draft.project(Clone::clone).again(), &licence)?;
+                    drafts.insert(*id, (draft, Arc::new(read)));
                 }
-                let draft = &drafts[id];
-                if blob::use_existing(tx, draft, *md5)? {
-                    leave.push(None);
-                    continue;
-                }
-                let (upload, _) = blob::permit_upload(tx, draft, *md5, leave_secs)?;
-                leave.push(Some(upload));
+                let (draft, read) = &drafts[id];
+                let upload = match blob::use_existing(tx, draft, *md5)? {
+                    true => None,
+                    false => Some(blob::permit_upload(tx, draft, *md5, leave_secs)?.0),
+                };
+                leave.push((Arc::clone(read), upload));
             }
             Ok::<_, Error>(leave)
         });

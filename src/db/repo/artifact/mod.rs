@@ -6,10 +6,16 @@ pub mod blob;
 pub mod commit;
 /// Making drafts.
 pub mod draft;
+/// The edges between runs and versions.
+pub mod lineage;
+/// Lists of types, collections and versions.
+pub mod listing;
 /// Manifest files.
 pub mod manifest;
 /// Removing for good.
 pub mod purge;
+/// What there is to read about a version.
+pub mod version;
 
 use super::project::{self, FoundProject};
 use crate::access::{Allowed, Caller, Unchecked};
