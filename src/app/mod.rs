@@ -85,6 +85,10 @@ pub struct Settings {
     /// Limits of one history row and its values.
     pub rows: RowLimits,
     pub config_bytes: usize,
+    /// The largest manifest of an artifact.
+    pub manifest_bytes: usize,
+    /// The largest metadata of an artifact.
+    pub metadata_bytes: usize,
     /// The largest file to take; `None` is any.
     pub upload_bytes: Option<u64>,
     pub read_url_secs: i64,
@@ -101,6 +105,8 @@ pub struct Settings {
     /// The same for one that was told to make way.
     pub preempted_secs: i64,
     pub trash_days: i64,
+    /// A draft of an artifact that is older is abandoned.
+    pub draft_secs: i64,
 }
 
 impl Default for Settings {
@@ -109,6 +115,8 @@ impl Default for Settings {
         Self {
             rows: RowLimits::default(),
             config_bytes: 10 << 20,
+            manifest_bytes: 256 << 20,
+            metadata_bytes: 1 << 20,
             upload_bytes: None,
             read_url_secs: 3600,
             write_url_secs: 86_400,
@@ -120,6 +128,7 @@ impl Default for Settings {
             heartbeat_secs: 300,
             preempted_secs: 1800,
             trash_days: 30,
+            draft_secs: 72 * 3600,
         }
     }
 }
@@ -149,6 +158,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What commits of artifacts have in common.
+    commits: Arc<artifact::CommitGate>,
     /// What may have to be sealed.
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
@@ -183,6 +194,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,

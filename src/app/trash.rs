@@ -1,6 +1,7 @@
 //! The trash: deleted runs are kept for a while, then removed for good with everything that was theirs.
 
 use super::{App, Error};
+use crate::db::repo::artifact::purge;
 use crate::db::repo::{file, run, stream};
 use crate::db::tx::WriteTx;
 use crate::domain::id::RunId;
@@ -32,6 +33,7 @@ impl App {
     async fn purge_run(&self, id: RunId) -> Result<(), Error> {
         while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
         while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
+        while !self.db.write(move |tx| purge::forget_run(tx, id, RECORDS).map_err(Error::from)).await? {}
         let purge_rest = move |tx: &mut WriteTx<'_>| {
             if !stream::purge(tx, id, RECORDS)? {
                 return Ok(false);

@@ -10,7 +10,7 @@ use super::verify::Catalogue;
 use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
-use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse};
+use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
@@ -108,6 +108,7 @@ pub const COLLECTION_BY_CLIENT_ID: Unique<String, CollectionId> = Unique::new(10
 pub const ARTIFACTS: Table<ArtifactId, Artifact> = Table::new(107, "artifacts");
 /// Committed versions by what is in them.
 pub const ARTIFACTS_BY_DIGEST: Index<(CollectionId, String, ArtifactId)> = Index::new(108, "artifacts_by_digest");
+/// By the names of clients, in `client_names`.
 pub const ARTIFACT_BY_CLIENT_ID: Unique<String, ArtifactId> = Unique::new(109, "artifact_by_client_id");
 /// The draft that several processes fill.
 pub const DRAFT_BY_DISTRIBUTED_ID: Unique<(CollectionId, String), ArtifactId> =
@@ -150,6 +151,9 @@ pub const RUNS_USING: Index<(ArtifactId, RunId)> = Index::new(130, "runs_using")
 pub const ARTIFACT_OUTPUTS: Table<(RunId, ArtifactId), ArtifactOutput> = Table::new(131, "artifact_outputs");
 pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_logging");
 
+/// What clients called an artifact before they knew its id.
+pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -184,6 +188,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &BLOB_UPLOADS,
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
+        &CLIENT_NAMES,
     ],
     indexes: &[
         USER_BY_EMAIL.space,

@@ -23,7 +23,8 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
-        tasks.spawn(until(stopped, purge::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
+        tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }
 

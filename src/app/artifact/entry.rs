@@ -5,7 +5,7 @@ use super::FoundArtifact;
 use crate::access::{Action, Allowed, Caller};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::version;
-use crate::domain::artifact::manifest::{Entry, EntrySource};
+use crate::domain::artifact::manifest::Entry;
 use crate::domain::file::FileContents;
 use crate::domain::id::{ManifestId, ObjectId};
 use crate::storage::sign::Grant;
@@ -68,7 +68,7 @@ impl App {
         object: ObjectId,
     ) -> Result<String, Error> {
         caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence)?;
-        Ok(self.token_of(object))
+        Ok(self.token_of(Grant::GetBlob(object)))
     }
 
     /// The manifest of the version; who may read the version may fetch it.
@@ -81,19 +81,10 @@ impl App {
 
     /// A token that fetches the manifest.
     pub fn manifest_token(&self, manifest: &StoredManifest) -> String {
-        self.token_of(manifest.contents.object)
+        self.token_of(Grant::GetManifest(manifest.id))
     }
 
-    fn token_of(&self, object: ObjectId) -> String {
-        let expires = self.clock.now().plus_secs(self.settings.read_url_secs);
-        self.signer.sign(Grant::GetObject(object), expires)
-    }
-}
-
-/// Where the bytes of an entry are.
-pub fn blob_of(entry: &Entry) -> Option<ObjectId> {
-    match entry.source {
-        EntrySource::Blob(object) => Some(object),
-        EntrySource::Reference(_) => None,
+    fn token_of(&self, grant: Grant) -> String {
+        self.signer.sign(grant, self.clock.now().plus_secs(self.settings.read_url_secs))
     }
 }

@@ -13,7 +13,7 @@ use crate::db::table::{Entries, Stored};
 use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest};
-use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactState, ArtifactUse, Ttl};
+use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactState, ArtifactUse, ClientName, Ttl};
 use crate::domain::id::{ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, ManifestId, ObjectId, RunId};
 
 impl Record for ArtifactType {}
@@ -63,9 +63,6 @@ impl Stored<ArtifactId> for Artifact {
                 }
             }
             ArtifactState::Deleted => entries.index(&DELETED_ARTIFACTS, key),
-        }
-        if let Some(client_id) = &self.client_id {
-            entries.unique(&ARTIFACT_BY_CLIENT_ID, client_id, key);
         }
     }
 
@@ -166,6 +163,18 @@ impl Stored<BlobUploadId> for BlobUpload {
 
     fn references(&self, _: &BlobUploadId, references: &mut References) {
         references.needs(&ARTIFACTS, &self.artifact);
+        references.needs(&ENTITIES, &self.owner);
+    }
+}
+
+impl Record for ClientName {}
+impl Stored<(ArtifactId, String)> for ClientName {
+    fn indexes(&self, (artifact, name): &(ArtifactId, String), entries: &mut Entries) {
+        entries.unique(&ARTIFACT_BY_CLIENT_ID, name, artifact);
+    }
+
+    fn references(&self, (artifact, _): &(ArtifactId, String), references: &mut References) {
+        references.needs(&ARTIFACTS, artifact);
     }
 }
 

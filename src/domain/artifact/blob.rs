@@ -22,8 +22,12 @@ pub struct BlobUse {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobUpload {
     pub artifact: ArtifactId,
+    /// In whose store it goes.
+    pub owner: EntityId,
     pub object: ObjectId,
     pub md5: [u8; 16],
     /// The announcement.
     pub ticket: (Timestamp, JobId),
+    /// The content has come, with this upload or another: sending it again changes nothing.
+    pub is_done: bool,
 }

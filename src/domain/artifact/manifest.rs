@@ -1,13 +1,15 @@
 //! What an artifact consists of: entries by path, each a blob or a reference to bytes elsewhere.
 
 use crate::domain::file::FileContents;
-use crate::domain::id::{ArtifactId, ObjectId};
+use crate::domain::id::{ArtifactId, EntityId, ObjectId};
 use serde::{Deserialize, Serialize};
 
 /// A manifest file that a client has sent, or is going to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub artifact: ArtifactId,
+    /// In whose store its bytes are.
+    pub owner: EntityId,
     pub kind: ManifestKind,
     /// The client's name for the file.
     pub name: String,

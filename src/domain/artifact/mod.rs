@@ -9,10 +9,14 @@ pub mod collection;
 pub mod manifest;
 /// Filters and orders of lists of collections and versions.
 pub mod query;
+/// Manifests as clients write them.
+pub mod manifest_file;
 
 use super::clock::Timestamp;
 use super::id::{ArtifactId, CollectionId, ManifestId, RunId, UserId};
+use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 
 /// One version, or a draft that may become one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +37,6 @@ pub struct Artifact {
     /// The step of the run's history at which it was logged.
     pub history_step: Option<i64>,
     pub ttl: Ttl,
-    /// What the client calls it before it knows our id.
-    pub client_id: Option<String>,
     /// Several processes fill the same draft when they name the same one.
     pub distributed_id: Option<String>,
     /// Given at the commit, counted from 0 in its sequence.
@@ -92,6 +94,37 @@ impl Ttl {
     }
 }
 
+/// The digest of an artifact: MD5 over its entries in the order of their paths (wandb 0.31.0, `MANIFEST_MD5`).
+pub struct Digest(Md5);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(Md5::new_with_prefix("wandb-artifact-manifest-v1\n"))
+    }
+}
+
+impl Digest {
+    pub fn add(&mut self, path: &str, digest: &str) {
+        for part in [path, ":", digest, "\n"] {
+            self.0.update(part);
+        }
+    }
+
+    /// In hex.
+    pub fn finish(self) -> String {
+        let mut hex = String::with_capacity(32);
+        for byte in self.0.finalize() {
+            let _text_takes_all = write!(hex, "{byte:02x}");
+        }
+        hex
+    }
+}
+
+/// A name that a client gave an artifact before it knew our id. One artifact can have several: processes that fill the
+/// same draft, and clients that log a version again, each have their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientName {}
+
 /// A run has used an artifact as input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactUse {
@@ -109,6 +142,24 @@ pub struct ArtifactOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_client() {
+        let digest = |entries: &[(&str, &str)]| {
+            let mut digest = Digest::default();
+            entries.iter().for_each(|(path, of)| digest.add(path, of));
+            digest.finish()
+        };
+
+        // As wandb 0.31.0 declared it for these entries.
+        let logged = digest(&[
+            ("a.txt", "LBdDo5EwX782ffjk8Gn5+Q=="),
+            ("b.txt", "mHvKsBuSnrLAeHeyJCFckg=="),
+            ("x.bin", "http://STUB_REF/x.bin"),
+        ]);
+        assert_eq!(digest(&[]), "64e7c61456b10382e2f3b571ac24b659");
+        assert_eq!(logged, "5a01eee7bf818e59bc59103264982a54");
+    }
 
     #[test]
     fn a_time_to_live_is_read_as_the_client_writes_it() {

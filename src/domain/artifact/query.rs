@@ -205,7 +205,6 @@ mod tests {
             updated_at: Timestamp(1_769_860_800_000_000),
             history_step: None,
             ttl: Ttl::Inherit,
-            client_id: None,
             distributed_id: None,
             version: Some(3),
             base: None,

@@ -1,9 +1,19 @@
 //! Finding artifacts and collections. Nothing of them hangs on ownership: who may do what follows from the project.
 
+/// Content that artifacts share.
+pub mod blob;
+/// Turning a draft into a version.
+pub mod commit;
+/// Making drafts.
+pub mod draft;
 /// The edges between runs and versions.
 pub mod lineage;
 /// Lists of types, collections and versions.
 pub mod listing;
+/// Manifest files.
+pub mod manifest;
+/// Removing for good.
+pub mod purge;
 /// What there is to read about a version.
 pub mod version;
 
@@ -11,14 +21,14 @@ use super::project::{self, FoundProject};
 use crate::access::{Allowed, Caller, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ALIASES, ARTIFACT_TYPES, ARTIFACTS, COLLECTION_BY_NAME, COLLECTIONS, MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT,
+    ALIASES, ARTIFACT_TYPES, ARTIFACTS, COLLECTION_BY_NAME, COLLECTIONS, MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT, PROJECTS,
 };
 use crate::db::tx::Read;
 use crate::domain::artifact::Artifact;
 use crate::domain::artifact::collection::{
     ArtifactType, Collection, CollectionName, LATEST, Membership, version_number,
 };
-use crate::domain::id::{ArtifactId, CollectionId, ProjectId};
+use crate::domain::id::{ArtifactId, CollectionId, EntityId, ProjectId};
 
 /// A portfolio that holds an artifact may be the reason why somebody sees it; so many of them are looked at.
 const PLACES_MAX: usize = 100;
@@ -40,6 +50,13 @@ pub struct FoundArtifact {
     pub artifact: Artifact,
     /// Its place in that collection; a draft has none.
     pub version: Option<u32>,
+}
+
+/// In whose store an artifact's bytes are.
+pub fn owner(tx: &impl Read, id: ArtifactId) -> Result<Option<EntityId>, DbError> {
+    let Some(artifact) = ARTIFACTS.get(tx, &id)? else { return Ok(None) };
+    let Some(collection) = COLLECTIONS.get(tx, &artifact.sequence)? else { return Ok(None) };
+    Ok(PROJECTS.get(tx, &collection.project)?.map(|project| project.entity))
 }
 
 /// In a project that was found already: the proof goes over to the collection.
