@@ -94,7 +94,7 @@ impl App {
         name: String,
         description: Option<String>,
     ) -> Result<ArtifactTypeId, Error> {
-        check_type(&name)?;
+        check_type("name", &name)?;
         check_bytes(description.as_deref().map_or(0, str::len))?;
         let entity = existing_entity(entity)?;
         let project = ProjectName::parse(project).map_err(|why| Error::invalid("projectName", &why))?;
@@ -135,7 +135,7 @@ impl App {
         let run = run.map(|name| RunName::parse(name).map_err(|_| missing("run", name))).transpose()?;
         let named = CollectionName::parse(&input.collection);
         let collection = named.map_err(|why| Error::invalid("artifactCollectionName", &why))?;
-        check_type(&input.artifact_type)?;
+        check_type("artifactTypeName", &input.artifact_type)?;
         if input.aliases.len() > ALIASES_MAX {
             return Err(Error::TooLarge(format!("an artifact gets at most {ALIASES_MAX} aliases at once")));
         }
@@ -180,13 +180,13 @@ impl App {
     }
 }
 
-fn check_type(name: &str) -> Result<(), Error> {
+pub(super) fn check_type(field: &'static str, name: &str) -> Result<(), Error> {
     let is_plain = !name.chars().any(|c| c.is_control() || "/\\:".contains(c));
     if (1..=128).contains(&name.chars().count()) && is_plain {
         return Ok(());
     }
     let why = "the type of an artifact has 1 to 128 characters, none of them `/`, `\\`, `:` or a control character";
-    Err(Error::invalid("artifactTypeName", &why))
+    Err(Error::invalid(field, &why))
 }
 
 fn check_bytes(bytes: usize) -> Result<(), Error> {

@@ -7,10 +7,10 @@ pub mod blob;
 pub mod collection;
 /// What an artifact consists of.
 pub mod manifest;
-/// Filters and orders of lists of collections and versions.
-pub mod query;
 /// Manifests as clients write them.
 pub mod manifest_file;
+/// Filters and orders of lists of collections and versions.
+pub mod query;
 
 use super::clock::Timestamp;
 use super::id::{ArtifactId, CollectionId, ManifestId, RunId, UserId};

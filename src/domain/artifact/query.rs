@@ -1,8 +1,8 @@
 //! The keys by which collections and versions are filtered and ordered, in every spelling that clients send (wandb
 //! 0.31.0, `apis/public/artifacts.py`), and their values.
 
-use super::collection::{Collection, CollectionKind};
 use super::Artifact;
+use super::collection::{Collection, CollectionKind};
 use crate::domain::filter::{BadQuery, FieldValue, FilterKey};
 use crate::domain::json::{MAX_DEPTH, Value};
 

@@ -1,0 +1,1 @@
+//! Artifacts as use cases see them.
