@@ -1,6 +1,7 @@
 //! The root of all mutations, one file per noun.
 
 mod alert;
+mod artifact;
 mod file;
 mod project;
 mod run;
@@ -8,4 +9,10 @@ mod run;
 use async_graphql::MergedObject;
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(alert::AlertMutation, file::FileMutation, project::ProjectMutation, run::RunMutation);
+pub struct Mutation(
+    alert::AlertMutation,
+    artifact::ArtifactMutation,
+    file::FileMutation,
+    project::ProjectMutation,
+    run::RunMutation,
+);
