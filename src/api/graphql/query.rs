@@ -10,9 +10,16 @@ use super::object::project::{Project, ProjectConnection, ProjectEdge};
 use super::object::server::ServerInfo;
 use super::object::user::{User, UserConnection, UserEdge};
 use super::request::Request;
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub struct Query;
+
+#[derive(SimpleObject)]
+#[graphql(name = "ClientIDMapping")]
+struct ClientIdMapping {
+    #[graphql(name = "serverID")]
+    server_id: ID,
+}
 
 #[Object]
 impl Query {
@@ -66,6 +73,18 @@ impl Query {
         let edges: Vec<ProjectEdge> = projects.into_iter().map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
         Ok(ProjectConnection { edges, page_info: PageInfo { end_cursor, has_next_page } })
+    }
+
+    /// What we call the artifact that a client has named itself.
+    #[graphql(name = "clientIDMapping")]
+    async fn client_id_mapping(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "clientID")] client_id: ID,
+    ) -> async_graphql::Result<Option<ClientIdMapping>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_artifact_by_client_id(&request.caller, &client_id).await.map_err(failed)?;
+        Ok(found.map(|found| ClientIdMapping { server_id: id::artifact(found) }))
     }
 
     /// A version, or a draft that the caller may fill.

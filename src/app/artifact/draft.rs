@@ -1,5 +1,6 @@
 //! Beginning to log an artifact: the draft, or the version that has the same content already.
 
+use super::edit::parse_ttl;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::existing::{existing, missing};
@@ -156,10 +157,7 @@ impl App {
         self.check_metadata(input.metadata.as_deref())?;
         let ttl = match input.ttl_secs {
             None => Ttl::Inherit,
-            Some(secs) => Ttl::from_wire(secs).ok_or_else(|| {
-                let why = "a time to live is a number of seconds above 0, -1 to inherit it, or -2 for none";
-                Error::invalid("ttlDurationSeconds", &why)
-            })?,
+            Some(secs) => parse_ttl(secs)?,
         };
         Ok(Checked { entity, project, run, collection, ttl, input })
     }

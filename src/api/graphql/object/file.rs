@@ -52,6 +52,8 @@ pub(in crate::api::graphql) enum FileBytes {
 pub(in crate::api::graphql) struct FileUpload {
     /// `None`: we have these bytes already.
     pub url: Option<String>,
+    /// `Name:value`.
+    pub headers: Vec<String>,
     pub storage_path: Option<String>,
     /// Whose bytes they are first.
     pub artifact: Option<Artifact>,
@@ -146,9 +148,9 @@ impl File {
         self.upload.as_ref().and_then(|upload| upload.url.as_deref())
     }
 
-    /// Nothing beside the URL is needed.
-    async fn upload_headers(&self) -> Vec<String> {
-        Vec::new()
+    /// What a client sends beside the bytes; nothing of it is needed.
+    async fn upload_headers(&self) -> &[String] {
+        self.upload.as_ref().map_or(&[], |upload| upload.headers.as_slice())
     }
 
     /// Files are taken in one piece, however large.
