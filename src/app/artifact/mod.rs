@@ -2,6 +2,8 @@
 
 /// Giving and taking aliases.
 pub mod alias;
+/// Content by its digest.
+pub mod by_digest;
 /// Changing and deleting collections.
 pub mod collection;
 /// Making versions of drafts.
