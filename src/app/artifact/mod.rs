@@ -2,6 +2,8 @@
 
 /// Making versions of drafts.
 mod commit;
+#[cfg(test)]
+mod commit_tests;
 /// Making drafts.
 pub mod draft;
 /// The entries of a version, and the URLs that lead to them.
@@ -16,8 +18,12 @@ pub mod lineage;
 pub mod list;
 /// Removing for good.
 mod purge;
+#[cfg(test)]
+pub(in crate::app) mod testing;
 /// Leave to send, and what is sent.
 pub mod upload;
+#[cfg(test)]
+mod upload_tests;
 /// Runs that use artifacts.
 mod usage;
 
