@@ -6,6 +6,7 @@ pub mod artifact;
 mod branch;
 /// Checking and writing out everything.
 pub mod check;
+mod check_artifacts;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;

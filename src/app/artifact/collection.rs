@@ -16,7 +16,7 @@ use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 
 /// Versions deleted in one transaction: others wait behind it.
-const VERSIONS_AT_ONCE: usize = 100;
+pub(super) const VERSIONS_AT_ONCE: usize = 100;
 
 /// A change of a collection. `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]

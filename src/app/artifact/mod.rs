@@ -8,6 +8,8 @@ pub mod by_digest;
 pub mod collection;
 /// Making versions of drafts.
 mod commit;
+#[cfg(test)]
+mod commit_tests;
 /// Deleting versions.
 mod delete;
 /// Making drafts.
@@ -31,9 +33,13 @@ pub mod list;
 /// Removing for good.
 mod purge;
 #[cfg(test)]
+pub(in crate::app) mod testing;
+#[cfg(test)]
 mod tests;
 /// Leave to send, and what is sent.
 pub mod upload;
+#[cfg(test)]
+mod upload_tests;
 /// Runs that use artifacts.
 mod usage;
 

@@ -51,6 +51,11 @@ pub fn users(tx: &impl Read, object: ObjectId, limit: usize) -> Result<Vec<Artif
     Ok(BLOB_USERS.list(tx, &object, None, limit)?.into_iter().map(|(_, artifact)| artifact).collect())
 }
 
+/// Whether any artifact has this content.
+pub fn is_used(tx: &impl Read, object: ObjectId) -> Result<bool, DbError> {
+    Ok(!BLOB_USERS.list(tx, &object, None, 1)?.is_empty())
+}
+
 pub(super) fn note_use(tx: &mut WriteTx<'_>, artifact: ArtifactId, object: ObjectId) -> Result<(), PutError> {
     if BLOB_USES.get(tx, &(artifact, object))?.is_none() {
         BLOB_USES.put(tx, &(artifact, object), &BlobUse {})?;
@@ -122,7 +127,7 @@ pub(super) fn release(tx: &mut WriteTx<'_>, artifact: ArtifactId, limit: usize) 
     let page = BLOB_USES.list(tx, &artifact, None, limit)?;
     for ((_, object), _) in &page {
         BLOB_USES.delete(tx, &(artifact, *object))?;
-        if !BLOB_USERS.list(tx, object, None, 1)?.is_empty() {
+        if is_used(tx, *object)? {
             continue;
         }
         if let Some(blob) = BLOBS.get(tx, object)? {

@@ -2,6 +2,8 @@
 
 /// Content that artifacts share.
 pub mod blob;
+/// Checking versions.
+pub mod check;
 /// Turning a draft into a version.
 pub mod commit;
 /// Deleting versions and collections.
