@@ -112,7 +112,8 @@ impl App {
         let files = self.db.read(move |tx| {
             let mut files = Vec::new();
             for name in names.iter().take(FILES_PER_REQUEST) {
-                let Ok(path) = FilePath::parse(name) else { continue };
+                // Scripts ask by the path they saved, which may begin here (`wandb verify`).
+                let Ok(path) = FilePath::parse(name.strip_prefix("./").unwrap_or(name)) else { continue };
                 files.extend(file::by_path(tx, &found, &path)?.and_then(|(id, file)| listed(id, file)));
             }
             Ok::<_, Error>(files)

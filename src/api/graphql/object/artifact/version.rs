@@ -155,13 +155,15 @@ impl Artifact {
         Tag::all(&self.found.artifact.tags)
     }
 
-    /// In every collection that the caller sees.
+    /// In every collection that the caller sees. The number there is one of them, as `v3`: by it clients know the version of
+    /// a portfolio, and leave it out of what they show (wandb 0.17.9 to 0.31.0, `alias_is_version_index`).
     async fn aliases(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ArtifactAlias>> {
         let mut aliases = Vec::new();
         for place in &self.facts(ctx).await?.places {
             let within = Arc::new(place.within.project(Clone::clone));
-            let alias = |alias: &String| ArtifactAlias { within: Arc::clone(&within), alias: alias.clone() };
-            aliases.extend(place.aliases.iter().map(alias));
+            let alias = |alias: String| ArtifactAlias { within: Arc::clone(&within), alias };
+            aliases.extend(place.aliases.iter().cloned().map(alias));
+            aliases.push(alias(format!("v{}", place.version)));
         }
         Ok(aliases)
     }
