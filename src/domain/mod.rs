@@ -10,6 +10,8 @@ pub mod display_name;
 pub mod entity;
 /// Run files and their paths.
 pub mod file;
+/// The filters and orders of all lists.
+pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;

@@ -1,5 +1,6 @@
 //! Beginning to log an artifact: the draft, or the version that has the same content already.
 
+use super::edit::parse_ttl;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::existing::{existing, missing};
@@ -94,7 +95,7 @@ impl App {
         name: String,
         description: Option<String>,
     ) -> Result<ArtifactTypeId, Error> {
-        check_type(&name)?;
+        check_type("name", &name)?;
         check_bytes(description.as_deref().map_or(0, str::len))?;
         let entity = existing_entity(entity)?;
         let project = ProjectName::parse(project).map_err(|why| Error::invalid("projectName", &why))?;
@@ -135,7 +136,7 @@ impl App {
         let run = run.map(|name| RunName::parse(name).map_err(|_| missing("run", name))).transpose()?;
         let named = CollectionName::parse(&input.collection);
         let collection = named.map_err(|why| Error::invalid("artifactCollectionName", &why))?;
-        check_type(&input.artifact_type)?;
+        check_type("artifactTypeName", &input.artifact_type)?;
         if input.aliases.len() > ALIASES_MAX {
             return Err(Error::TooLarge(format!("an artifact gets at most {ALIASES_MAX} aliases at once")));
         }
@@ -156,10 +157,7 @@ impl App {
         self.check_metadata(input.metadata.as_deref())?;
         let ttl = match input.ttl_secs {
             None => Ttl::Inherit,
-            Some(secs) => Ttl::from_wire(secs).ok_or_else(|| {
-                let why = "a time to live is a number of seconds above 0, -1 to inherit it, or -2 for none";
-                Error::invalid("ttlDurationSeconds", &why)
-            })?,
+            Some(secs) => parse_ttl(secs)?,
         };
         Ok(Checked { entity, project, run, collection, ttl, input })
     }
@@ -180,13 +178,13 @@ impl App {
     }
 }
 
-fn check_type(name: &str) -> Result<(), Error> {
+pub(super) fn check_type(field: &'static str, name: &str) -> Result<(), Error> {
     let is_plain = !name.chars().any(|c| c.is_control() || "/\\:".contains(c));
     if (1..=128).contains(&name.chars().count()) && is_plain {
         return Ok(());
     }
     let why = "the type of an artifact has 1 to 128 characters, none of them `/`, `\\`, `:` or a control character";
-    Err(Error::invalid("artifactTypeName", &why))
+    Err(Error::invalid(field, &why))
 }
 
 fn check_bytes(bytes: usize) -> Result<(), Error> {

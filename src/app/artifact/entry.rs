@@ -5,7 +5,7 @@ use super::FoundArtifact;
 use crate::access::{Action, Allowed, Caller};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::version;
-use crate::domain::artifact::manifest::{Entry, EntrySource};
+use crate::domain::artifact::manifest::Entry;
 use crate::domain::file::FileContents;
 use crate::domain::id::{ManifestId, ObjectId};
 use crate::storage::sign::Grant;
@@ -86,13 +86,5 @@ impl App {
 
     fn token_of(&self, grant: Grant) -> String {
         self.signer.sign(grant, self.clock.now().plus_secs(self.settings.read_url_secs))
-    }
-}
-
-/// Where the bytes of an entry are.
-pub fn blob_of(entry: &Entry) -> Option<ObjectId> {
-    match entry.source {
-        EntrySource::Blob(object) => Some(object),
-        EntrySource::Reference(_) => None,
     }
 }

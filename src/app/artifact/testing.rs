@@ -7,7 +7,7 @@ use crate::access::Allowed;
 use crate::app::Error;
 use crate::app::testing::World;
 use crate::domain::artifact::Digest;
-use crate::domain::artifact::manifest::ManifestKind;
+use crate::domain::artifact::manifest::{EntrySource, ManifestKind};
 use crate::domain::id::ArtifactId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -127,7 +127,7 @@ pub async fn contents(world: &World, found: &Allowed<FoundArtifact>) -> BTreeMap
     let (entries, _) = world.app.list_entries(found, None, 1000).await.unwrap();
     let mut contents = BTreeMap::new();
     for (path, entry) in entries {
-        let Some(object) = super::entry::blob_of(&entry) else {
+        let EntrySource::Blob(object) = entry.source else {
             contents.insert(path, entry.digest);
             continue;
         };

@@ -8,6 +8,7 @@ use std::fmt;
 
 const NAME_CHARS_MAX: usize = 128;
 const ALIAS_CHARS_MAX: usize = 128;
+const TAG_CHARS_MAX: usize = 128;
 
 /// The alias that the client gives to whatever it logs last.
 pub const LATEST: &str = "latest";
@@ -75,6 +76,8 @@ pub enum BadCollectionText {
     Name,
     #[error("an alias has 1 to {ALIAS_CHARS_MAX} characters, none of them `/`, `:` or a control character")]
     Alias,
+    #[error("a tag has 1 to {TAG_CHARS_MAX} characters, none of them a control character")]
+    Tag,
     #[error("`{0}` is the number of a version, which is given by the server; choose another alias")]
     Version(String),
 }
@@ -108,6 +111,17 @@ pub fn check_alias(text: &str) -> Result<(), BadCollectionText> {
         return Err(BadCollectionText::Version(text.to_owned()));
     }
     Ok(())
+}
+
+pub fn check_tag(text: &str) -> Result<(), BadCollectionText> {
+    let fits = (1..=TAG_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err(BadCollectionText::Tag) }
+}
+
+/// Types that clients and servers make by themselves (wandb 0.31.0, `sdk/artifacts/_validators.py`): what has them is kept
+/// as long as what it belongs to.
+pub fn is_automatic_type(name: &str) -> bool {
+    matches!(name, "run_table" | "code" | "job") || name.starts_with("wandb-")
 }
 
 /// The number in `v3`.

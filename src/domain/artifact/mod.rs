@@ -9,6 +9,8 @@ pub mod collection;
 pub mod manifest;
 /// Manifests as clients write them.
 pub mod manifest_file;
+/// Filters and orders of lists of collections and versions.
+pub mod query;
 
 use super::clock::Timestamp;
 use super::id::{ArtifactId, CollectionId, ManifestId, RunId, UserId};

@@ -6,8 +6,22 @@ use async_graphql::{Object, SimpleObject};
 
 /// The features that are built, by the client's names for them; what is not in the list is off (wandb 0.31.0,
 /// `wandb_internal.proto`, ServerFeature).
-const FEATURES: [&str; 4] =
-    ["LARGE_FILENAMES", "MARK_RUN_FILES_UPLOADED", "STRUCTURED_CONSOLE_LOGS", "FILESTREAM_GZIP"];
+const FEATURES: [&str; 14] = [
+    "LARGE_FILENAMES",
+    "MARK_RUN_FILES_UPLOADED",
+    "STRUCTURED_CONSOLE_LOGS",
+    "FILESTREAM_GZIP",
+    "ARTIFACT_TAGS",
+    "CLIENT_IDS",
+    "ARTIFACT_COLLECTIONS_FILTERING_SORTING",
+    "ARTIFACT_COLLECTION_MEMBERSHIP_FILES",
+    "ARTIFACT_COLLECTION_MEMBERSHIP_FILE_DOWNLOAD_HANDLER",
+    "ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE",
+    "ARTIFACT_V2_DOWNLOAD_HANDLER_SUPPORTS_ARTIFACT_ID",
+    "PROJECT_ARTIFACT_COLLECTION_MEMBERSHIP",
+    "TOTAL_COUNT_IN_FILE_CONNECTION",
+    "USE_ARTIFACT_WITH_ENTITY_AND_PROJECT_INFORMATION",
+];
 
 pub(in crate::api::graphql) struct ServerInfo;
 

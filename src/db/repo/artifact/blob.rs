@@ -46,6 +46,11 @@ pub fn is_used_by(tx: &impl Read, found: &Allowed<FoundArtifact>, object: Object
     Ok(BLOB_USES.get(tx, &(found.id, object))?.is_some())
 }
 
+/// Artifacts that use the blob, drafts included. Who may see them is checked on each.
+pub fn users(tx: &impl Read, object: ObjectId, limit: usize) -> Result<Vec<ArtifactId>, DbError> {
+    Ok(BLOB_USERS.list(tx, &object, None, limit)?.into_iter().map(|(_, artifact)| artifact).collect())
+}
+
 /// Whether any artifact has this content.
 pub fn is_used(tx: &impl Read, object: ObjectId) -> Result<bool, DbError> {
     Ok(!BLOB_USERS.list(tx, &object, None, 1)?.is_empty())

@@ -122,27 +122,23 @@ pub fn aliases(
     Ok(listed.into_iter().map(|((_, name), alias)| (name, alias)).collect())
 }
 
-/// Versions of the collection by number, lowest first, after the version `after`.
-pub fn versions(
+/// The numbers of the versions in the collection, lowest first.
+pub fn version_numbers(tx: &impl Read, within: &Allowed<FoundCollection>, limit: usize) -> Result<Vec<u32>, DbError> {
+    within.must_be(Action::ArtifactRead);
+    Ok(MEMBERSHIPS.keys(tx, &within.id, limit)?.into_iter().map(|(_, version)| version).collect())
+}
+
+/// The version of that number, if it is there.
+pub fn version_numbered(
     tx: &impl Read,
     within: &Allowed<FoundCollection>,
-    after: Option<u32>,
-    limit: usize,
-) -> Result<Vec<Allowed<FoundArtifact>>, DbError> {
+    version: u32,
+) -> Result<Option<Allowed<FoundArtifact>>, DbError> {
     within.must_be(Action::ArtifactRead);
-    let after = after.map(|version| (within.id, version));
-    let mut versions = Vec::new();
-    for ((_, version), membership) in MEMBERSHIPS.list(tx, &within.id, after.as_ref(), limit)? {
-        let id = membership.artifact;
-        let artifact = ARTIFACTS.get(tx, &id)?.ok_or_else(|| DbError::Damaged(format!("artifact {id} is missing")))?;
-        versions.push(within.project(|within| FoundArtifact {
-            within: within.clone(),
-            id,
-            artifact,
-            version: Some(version),
-        }));
-    }
-    Ok(versions)
+    let Some(membership) = MEMBERSHIPS.get(tx, &(within.id, version))? else { return Ok(None) };
+    let id = membership.artifact;
+    let artifact = ARTIFACTS.get(tx, &id)?.ok_or_else(|| DbError::Damaged(format!("artifact {id} is missing")))?;
+    Ok(Some(within.project(|within| FoundArtifact { within: within.clone(), id, artifact, version: Some(version) })))
 }
 
 /// The version with the highest number.

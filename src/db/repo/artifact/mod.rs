@@ -6,10 +6,16 @@ pub mod blob;
 pub mod check;
 /// Turning a draft into a version.
 pub mod commit;
+/// Deleting versions and collections.
+pub mod delete;
 /// Making drafts.
 pub mod draft;
+/// Changing what is said about versions and collections.
+pub mod edit;
 /// The edges between runs and versions.
 pub mod lineage;
+/// Portfolios.
+pub mod link;
 /// Lists of types, collections and versions.
 pub mod listing;
 /// Manifest files.

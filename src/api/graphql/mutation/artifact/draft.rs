@@ -1,5 +1,6 @@
 //! Beginning to log an artifact, and committing it.
 
+use super::{ArtifactAliasInput, TagInput, tag_names};
 use crate::api::graphql::error::{failed, invalid, missing};
 use crate::api::graphql::id;
 use crate::api::graphql::object::artifact::artifact_type::ArtifactType;
@@ -9,20 +10,6 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{Int64, JsonString};
 use crate::app::artifact::draft::CreateArtifact;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-
-/// An alias for an artifact in one collection.
-#[derive(InputObject)]
-pub(super) struct ArtifactAliasInput {
-    artifact_collection_name: String,
-    alias: String,
-}
-
-#[derive(InputObject)]
-pub(in crate::api::graphql) struct TagInput {
-    pub tag_name: String,
-    tag_category_name: Option<String>,
-    attributes: Option<String>,
-}
 
 /// Fields that mean nothing here are taken, because clients send them (wandb 0.31.0, `CreateArtifactInput`).
 #[derive(InputObject)]
@@ -156,11 +143,7 @@ fn plain(input: CreateArtifactInput) -> async_graphql::Result<CreateArtifact> {
             aliases.push(alias.alias);
         }
     }
-    let tags = input.tags.unwrap_or_default().into_iter().map(|tag| {
-        // Categories and attributes belong to other products.
-        let _not_kept = (tag.tag_category_name, tag.attributes);
-        tag.tag_name
-    });
+    let tags = tag_names(input.tags);
     Ok(CreateArtifact {
         entity: input.entity_name,
         project: input.project_name,
@@ -170,7 +153,7 @@ fn plain(input: CreateArtifactInput) -> async_graphql::Result<CreateArtifact> {
         digest: input.digest,
         description: input.description,
         aliases,
-        tags: tags.collect(),
+        tags,
         metadata: input.metadata.map(|JsonString(text)| text),
         ttl_secs: input.ttl_duration_seconds.map(|Int64(secs)| secs),
         history_step: input.history_step.map(|Int64(step)| step),

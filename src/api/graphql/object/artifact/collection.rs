@@ -11,7 +11,7 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::run::count;
 use crate::api::graphql::request::Request;
-use crate::api::graphql::scalar::{DateTime, JsonString};
+use crate::api::graphql::scalar::{DateTime, Int64, JsonString};
 use crate::app::artifact::FoundCollection;
 use crate::app::artifact::list::Wanted;
 use crate::app::project::FoundProject;
@@ -261,6 +261,11 @@ collection_object!(ArtifactSequence {
 
     async fn digest_algorithm(&self) -> ArtifactDigestAlgorithm {
         ArtifactDigestAlgorithm::ManifestMd5
+    }
+
+    /// Of this server alone: how long versions are kept that say nothing themselves; null is for ever.
+    async fn ttl_duration_seconds(&self) -> Option<Int64> {
+        self.0.seen.as_ref().and_then(|seen| seen.collection.default_ttl_secs).map(Int64)
     }
 });
 

@@ -4,7 +4,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::json::{Number, Value};
 use std::cmp::Ordering;
 
-/// What a run has under a key.
+/// What an entry of a list has under a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
     Time(Timestamp),
@@ -12,7 +12,7 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
-    pub(super) fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         Self::Json(Value::Text(text.to_owned()))
     }
 
