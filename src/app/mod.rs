@@ -116,7 +116,7 @@ impl Default for Settings {
         Self {
             rows: RowLimits::default(),
             config_bytes: 10 << 20,
-            manifest_bytes: 256 << 20,
+            manifest_bytes: 128 << 20,
             metadata_bytes: 1 << 20,
             upload_bytes: None,
             read_url_secs: 3600,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifacts {
-    /// Largest manifest, in MiB: some 200 bytes for each file. As much of manifests is read at once. Default: 256.
+    /// Largest manifest, in MiB: some 200 bytes for each file. As much of manifests is read at once. Default: 128.
     pub manifest_mib: u64,
     /// Largest metadata, in KiB. Default: 1024.
     pub metadata_kib: u64,

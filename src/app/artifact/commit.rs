@@ -243,9 +243,9 @@ impl App {
         let expected = Expected { md5: Some(md5), ..self.expected(Some(size_bytes), None) };
         let (store, key) = (self.stores.for_entity(permit.owner), ObjectKey::blob(permit.object));
         receive(store, &key, download.into_stream(0..size_bytes), &expected).await?;
-        let arrived = self.db.write(move |tx| blob::arrived(tx, upload, size_bytes).map_err(Error::from)).await?;
         let owner = permit.owner;
-        match arrived {
+        let arrived = self.db.write(move |tx| blob::arrived(tx, upload, &permit, size_bytes).map_err(Error::from));
+        match arrived.await? {
             Arrival::TooLate => Ok(None),
             Arrival::Kept => Ok(self.blobs(owner, vec![md5]).await?.remove(&md5)),
         }

@@ -200,7 +200,8 @@ impl App {
         }
         let received = receive(self.stores.for_entity(owner), &ObjectKey::blob(object), body, &expected).await?;
         let size_bytes = received.size_bytes;
-        match self.db.write(move |tx| blob::arrived(tx, id, size_bytes).map_err(Error::from)).await? {
+        let arrived = self.db.write(move |tx| blob::arrived(tx, id, &permitted, size_bytes).map_err(Error::from));
+        match arrived.await? {
             Arrival::Kept => Ok(md5),
             Arrival::TooLate => Err(too_late()),
         }

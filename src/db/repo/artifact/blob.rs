@@ -85,30 +85,41 @@ pub fn upload(tx: &impl Read, id: BlobUploadId) -> Result<Option<BlobUpload>, Db
 }
 
 /// Takes over content whose bytes are in the store and were checked. That the upload was permitted is the proof.
-pub fn arrived(tx: &mut WriteTx<'_>, id: BlobUploadId, size_bytes: u64) -> Result<Arrival, PutError> {
-    let Some(upload) = BLOB_UPLOADS.get(tx, &id)? else { return Ok(Arrival::TooLate) };
-    if upload.is_done {
+pub fn arrived(
+    tx: &mut WriteTx<'_>,
+    id: BlobUploadId,
+    permitted: &BlobUpload,
+    size_bytes: u64,
+) -> Result<Arrival, PutError> {
+    let now = BLOB_UPLOADS.get(tx, &id)?;
+    if now.as_ref().is_some_and(|upload| upload.is_done) {
         return Ok(Arrival::Kept);
     }
-    let state = ARTIFACTS.get(tx, &upload.artifact)?.map(|artifact| artifact.state);
-    if state != Some(ArtifactState::Draft) {
-        return Ok(Arrival::TooLate);
+    let state = ARTIFACTS.get(tx, &permitted.artifact)?.map(|artifact| artifact.state);
+    if now.is_none() || state != Some(ArtifactState::Draft) {
+        return too_late(tx, permitted);
     }
-    let object = match BLOB_BY_MD5.find(tx, &(upload.owner, upload.md5))? {
+    let object = match BLOB_BY_MD5.find(tx, &(permitted.owner, permitted.md5))? {
         // The same content came by another upload meanwhile; what we have stays announced as garbage.
         Some(object) => object,
+        None if !garbage::keep(tx, &permitted.ticket)? => return too_late(tx, permitted),
         None => {
-            if !garbage::keep(tx, &upload.ticket)? {
-                return Ok(Arrival::TooLate);
-            }
-            let blob = Blob { owner: upload.owner, md5: upload.md5, size_bytes, uploaded_at: tx.now() };
-            BLOBS.put(tx, &upload.object, &blob)?;
-            upload.object
+            let blob = Blob { owner: permitted.owner, md5: permitted.md5, size_bytes, uploaded_at: tx.now() };
+            BLOBS.put(tx, &permitted.object, &blob)?;
+            permitted.object
         }
     };
-    note_use(tx, upload.artifact, object)?;
-    BLOB_UPLOADS.put(tx, &id, &BlobUpload { is_done: true, ..upload })?;
+    note_use(tx, permitted.artifact, object)?;
+    BLOB_UPLOADS.put(tx, &id, &BlobUpload { is_done: true, ..permitted.clone() })?;
     Ok(Arrival::Kept)
+}
+
+/// The bytes may have come after their announcement was worked off, and nothing else would remove them.
+fn too_late(tx: &mut WriteTx<'_>, permitted: &BlobUpload) -> Result<Arrival, PutError> {
+    if BLOBS.get(tx, &permitted.object)?.is_none() {
+        garbage::discard(tx, permitted.owner, StoredObject::Blob(permitted.object))?;
+    }
+    Ok(Arrival::TooLate)
 }
 
 /// Deletes at most `limit` permissions of an artifact to send; `true` when none are left. Objects of those that were
