@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod artifact;
+mod artifact_permission;
 mod cli;
 mod organization;
 mod permission;

@@ -4,7 +4,7 @@ use super::FoundCollection;
 use super::draft::check_type;
 use super::edit::{change_tags, check_description, check_may_expire, check_tags, parse_ttl};
 use crate::access::{Action, Allowed, Caller, Licence};
-use crate::app::existing::{existing, missing};
+use crate::app::existing::{existing, gone, missing};
 use crate::app::{App, Error};
 use crate::db::DbError;
 use crate::db::repo::artifact::{self, delete, draft, edit};
@@ -75,12 +75,12 @@ impl App {
         delete: Vec<String>,
     ) -> Result<Allowed<FoundCollection>, Error> {
         check_tags(&add)?;
-        let gone = || missing("collection", format!("{}/{}/{}", path.entity, path.project, path.collection));
+        let hidden = || missing("collection", format!("{}/{}/{}", path.entity, path.project, path.collection));
         let at = ProjectPath {
-            entity: EntityName::parse(&path.entity).map_err(|_| gone())?,
-            project: ProjectName::parse(&path.project).map_err(|_| gone())?,
+            entity: EntityName::parse(&path.entity).map_err(|_| hidden())?,
+            project: ProjectName::parse(&path.project).map_err(|_| hidden())?,
         };
-        let name = CollectionName::parse(&path.collection).map_err(|_| gone())?;
+        let name = CollectionName::parse(&path.collection).map_err(|_| hidden())?;
         let (asking, licence) = (*caller, self.licence.clone());
         let id = self.db.read(move |tx| {
             let found = project::find(tx, &asking, &at)?;
@@ -88,7 +88,7 @@ impl App {
             let at = existing(&asking, Action::ArtifactMetadataUpdate, found, &licence, hidden)?;
             Ok::<_, Error>(artifact::collection_id(tx, at.id, &name)?)
         });
-        let id = id.await?.ok_or_else(gone)?;
+        let id = id.await?.ok_or_else(hidden)?;
         self.change_collection(caller, id, move |_, _, changed| change_tags(&mut changed.tags, &add, &delete)).await
     }
 
@@ -136,7 +136,7 @@ impl App {
                 }
                 let within = changeable(tx, &asking, id, Action::CollectionDelete, &licence)?;
                 if within.collection.kind != kind {
-                    return Err(missing("collection", id));
+                    return Err(gone("collection"));
                 }
                 let is_gone = delete::delete_collection(tx, &within, VERSIONS_AT_ONCE)?;
                 Ok::<_, Error>(Some((within.into_inner(), is_gone)))
@@ -147,7 +147,7 @@ impl App {
                     tracing::info!(collection.id = %id, "deleted a collection");
                     return Ok(within);
                 }
-                None => return deleted.ok_or_else(|| missing("collection", id)),
+                None => return deleted.ok_or_else(|| gone("collection")),
             }
         }
     }
@@ -184,5 +184,5 @@ fn changeable(
     action: Action,
     licence: &Licence,
 ) -> Result<Allowed<FoundCollection>, Error> {
-    existing(caller, action, artifact::collection(tx, caller, id)?, licence, || missing("collection", id))
+    existing(caller, action, artifact::collection(tx, caller, id)?, licence, || gone("collection"))
 }

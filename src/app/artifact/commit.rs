@@ -5,7 +5,7 @@ use super::draft::fillable;
 use super::upload::parse_md5;
 use super::{FoundArtifact, gate::CommitGate};
 use crate::access::{Action, Allowed, Caller, Licence};
-use crate::app::existing::missing;
+use crate::app::existing::{gone, missing};
 use crate::app::{App, Error};
 use crate::db::DbError;
 use crate::db::repo::artifact::blob::{self, Arrival};
@@ -411,7 +411,7 @@ fn check_size(path: &str, listed: &ListedEntry, size_bytes: u64) -> Result<(), E
 fn check_portion(found: &FoundArtifact, portion: Portion) -> Result<(), Error> {
     match portion {
         Portion::Written => Ok(()),
-        Portion::NoDraft => Err(missing("artifact", found.id)),
+        Portion::NoDraft => Err(gone("artifact")),
         Portion::BlobGone(_) => {
             let why = "a file that was there already was deleted meanwhile with its artifact; log this one again";
             Err(Error::Conflict(why.into()))

@@ -3,7 +3,7 @@
 use super::edit::parse_ttl;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence};
-use crate::app::existing::{existing, missing};
+use crate::app::existing::{existing, gone, missing};
 use crate::app::project::{existing_entity, get_or_create};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -348,9 +348,8 @@ pub(super) fn fillable(
     id: ArtifactId,
     licence: &Licence,
 ) -> Result<Allowed<FoundArtifact>, Error> {
-    let gone = || missing("artifact", id);
-    let found = draft::find(tx, caller, id)?.ok_or_else(gone)?;
-    caller.may(Action::ArtifactCreate, found, licence).map_err(|_| gone())
+    let found = draft::find(tx, caller, id)?.ok_or_else(|| gone("artifact"))?;
+    caller.may(Action::ArtifactCreate, found, licence).map_err(|_| gone("artifact"))
 }
 
 /// The same, for what changes a draft alone.

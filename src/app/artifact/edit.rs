@@ -3,7 +3,7 @@
 use super::find::readable;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence, Reason, Refusal};
-use crate::app::existing::missing;
+use crate::app::existing::gone;
 use crate::app::{App, Error};
 use crate::db::DbError;
 use crate::db::repo::artifact::{draft, edit, version};
@@ -82,9 +82,8 @@ pub(super) fn changeable(
     action: Action,
     licence: &Licence,
 ) -> Result<Allowed<FoundArtifact>, Error> {
-    let gone = || missing("artifact", id);
-    readable(tx, caller, id, licence)?.ok_or_else(gone)?;
-    let own = draft::find(tx, caller, id)?.ok_or_else(gone)?;
+    readable(tx, caller, id, licence)?.ok_or_else(|| gone("artifact"))?;
+    let own = draft::find(tx, caller, id)?.ok_or_else(|| gone("artifact"))?;
     caller.may(action, own, licence).map_err(|refusal| match refusal {
         // They see it in a portfolio, so it is no secret that it exists.
         Refusal::Hidden => Refusal::Forbidden { action, reason: Reason::Role }.into(),

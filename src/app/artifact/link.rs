@@ -4,7 +4,7 @@
 use super::find::readable;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence};
-use crate::app::existing::{existing, missing};
+use crate::app::existing::{existing, gone};
 use crate::app::project::{existing_entity, get_or_create};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -75,9 +75,9 @@ impl App {
     pub async fn unlink_artifact(&self, caller: &Caller, id: ArtifactId, portfolio: CollectionId) -> Result<(), Error> {
         let (caller, licence) = (*caller, self.licence.clone());
         let unlinked = self.db.write(move |tx| {
-            let gone = || missing("portfolio", portfolio);
+            let hidden = || gone("portfolio");
             let found = artifact::collection(tx, &caller, portfolio)?;
-            let within = existing(&caller, Action::ArtifactDelete, found, &licence, gone)?;
+            let within = existing(&caller, Action::ArtifactDelete, found, &licence, hidden)?;
             let name = &within.collection.name;
             if within.collection.kind == CollectionKind::Sequence {
                 let why = format!("versions of `{name}` were logged to it, not linked; delete the version instead");
@@ -112,7 +112,7 @@ fn linkable(
     id: ArtifactId,
     licence: &Licence,
 ) -> Result<Allowed<FoundArtifact>, Error> {
-    let found = readable(tx, caller, id, licence)?.ok_or_else(|| missing("artifact", id))?;
+    let found = readable(tx, caller, id, licence)?.ok_or_else(|| gone("artifact"))?;
     if found.artifact.state != ArtifactState::Committed {
         let name = &found.within.collection.name;
         return Err(Error::Conflict(format!(
@@ -133,8 +133,8 @@ fn target_of(
     let type_name = &found.within.artifact_type.name;
     let within = match target {
         Target::Id(id) => {
-            let gone = || missing("portfolio", id);
-            existing(caller, Action::ArtifactCreate, artifact::collection(tx, caller, *id)?, licence, gone)?
+            let hidden = || gone("portfolio");
+            existing(caller, Action::ArtifactCreate, artifact::collection(tx, caller, *id)?, licence, hidden)?
         }
         Target::Named(entity, project, name) => {
             let at = (entity.as_ref(), project);

@@ -14,8 +14,12 @@ use crate::access::{Allowed, Caller, Refusal};
 use crate::app::Error;
 use crate::app::testing::World;
 use crate::app::user::CreateUser;
+use crate::db::schema::TEAM_MEMBERS;
 use crate::domain::artifact::collection::CollectionKind;
+use crate::domain::artifact::manifest::EntrySource;
+use crate::domain::entity::TeamMember;
 use crate::domain::id::{ArtifactId, CollectionId};
+use crate::domain::role::TeamRole;
 
 type At = Allowed<crate::app::project::FoundProject>;
 
@@ -110,7 +114,8 @@ async fn a_version_is_found_by_number_by_alias_and_as_the_latest() {
     }
     let stranger = world.stranger();
     assert!(world.app.find_artifact(&stranger, first).await.unwrap().is_none());
-    assert!(world.app.version_named(&stranger, &project(&world).await, "data").await.unwrap().is_none());
+    let within = collection(&world, "data").await.unwrap().id;
+    assert!(world.app.find_collection(&stranger, within).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -280,7 +285,7 @@ async fn a_collection_is_renamed_retyped_and_described_and_no_two_have_one_name(
     let moved = world.app.move_sequence(&world.ada, id, "model".into()).await.unwrap();
     assert_eq!(moved.artifact_type.name, "model");
     let hidden = world.app.update_collection(&world.stranger(), id, name("taken")).await;
-    assert_eq!(why(hidden), format!("collection `{id}` does not exist"));
+    assert_eq!(why(hidden), "the collection does not exist, or was deleted");
     assert_eq!(faults(&world).await, Vec::<String>::new());
 }
 
@@ -295,9 +300,9 @@ async fn a_version_with_aliases_is_deleted_only_with_them_and_latest_goes_to_the
     assert_eq!((number(&world, "data").await, number(&world, "data:v1").await), (Some(0), None));
     assert!(world.app.find_artifact(&world.ada, second).await.unwrap().is_none());
     let again = why(world.app.delete_artifact(&world.ada, second, true).await);
-    assert_eq!(again, format!("artifact `{second}` does not exist"));
+    assert_eq!(again, "the artifact does not exist, or was deleted");
     let hidden = why(world.app.delete_artifact(&world.stranger(), first, true).await);
-    assert_eq!(hidden, format!("artifact `{first}` does not exist"));
+    assert_eq!(hidden, "the artifact does not exist, or was deleted");
     log(&world, "data", "three").await;
     assert_eq!(number(&world, "data").await, Some(2), "numbers are not used again");
     world.app.delete_artifact(&world.ada, first, false).await.unwrap();
@@ -345,7 +350,7 @@ async fn a_portfolio_of_another_project_shows_the_version_and_not_the_project_it
     assert_eq!(why(refused), "entity `eve` does not exist");
     assert_eq!(
         why(world.app.link_artifact(&eve, id, foreign, Vec::new()).await),
-        format!("artifact `{id}` does not exist")
+        "the artifact does not exist, or was deleted"
     );
     let (team, ada, both) = (id, world.ada, eve);
     let body = crate::app::team::CreateTeam {
@@ -409,9 +414,9 @@ async fn a_deleted_collection_takes_its_versions_drafts_and_links_with_it() {
     let id = id_of(&world, "data").await;
 
     let wrong_kind = world.app.delete_collection(&world.ada, id, CollectionKind::Portfolio).await;
-    assert_eq!(why(wrong_kind), format!("collection `{id}` does not exist"));
+    assert_eq!(why(wrong_kind), "the collection does not exist, or was deleted");
     let hidden = world.app.delete_collection(&world.stranger(), id, CollectionKind::Sequence).await;
-    assert_eq!(why(hidden), format!("collection `{id}` does not exist"));
+    assert_eq!(why(hidden), "the collection does not exist, or was deleted");
     world.app.delete_collection(&world.ada, id, CollectionKind::Sequence).await.unwrap();
 
     assert!(collection(&world, "data").await.is_none());
@@ -512,5 +517,42 @@ async fn types_are_listed_by_name_and_collections_by_their_type() {
     let model = world.app.artifact_type_named(&world.ada, &at, "model").await.unwrap().unwrap();
     let listed = world.app.list_collections(&world.ada, &at, Some(model.id), page("", "", 10)).await.unwrap();
     assert_eq!(collections(&listed), ["net"]);
-    assert!(world.app.artifact_type_named(&world.stranger(), &at, "model").await.unwrap().is_none());
+    assert!(world.app.artifact_type_named(&world.ada, &at, "video").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_is_view_only_reads_everything_but_the_bytes() {
+    let world = World::new().await;
+    let eve = person(&world, "eve").await;
+    let team =
+        crate::app::team::CreateTeam { name: "lab".into(), organization: "default".into(), admins: vec!["ada".into()] };
+    world.app.create_team(&Caller::OPERATOR, team).await.unwrap();
+    let mut logged = Logged::files(&[("a.txt", "one")]);
+    logged.create.entity = "lab".into();
+    let id = logged.log(&world, "data").await.id;
+    let (entity, who) =
+        (world.app.find_entity(&world.ada, Some("lab")).await.unwrap().unwrap(), eve.user_id().unwrap());
+    let lab = entity.id;
+    let joined = world.app.db.write(move |tx| {
+        let member = TeamMember { role: TeamRole::ViewOnly, since: tx.now() };
+        TEAM_MEMBERS.put(tx, &(lab, who), &member).map_err(Error::from)
+    });
+    joined.await.unwrap();
+
+    let found = world.app.find_artifact(&eve, id).await.unwrap().unwrap();
+    let (entries, _) = world.app.list_entries(&found, None, 10).await.unwrap();
+    assert!(world.app.manifest_of(&found).await.unwrap().is_some());
+    let EntrySource::Blob(object) = entries[0].1.source else { panic!("{entries:?}") };
+    let md5 = super::upload::parse_md5(&entries[0].1.digest).unwrap();
+    let wanted = |artifact| ByDigest { entity: "lab".into(), md5, artifact, birth: None };
+    for refused in [
+        world.app.blob_token(&eve, &found, object),
+        world.app.token_by_digest(&eve, wanted(Some(id))).await,
+        world.app.token_by_digest(&eve, wanted(None)).await,
+    ] {
+        let why = why(refused);
+        assert_eq!(why, "artifact:download is refused: your role does not allow it; ask an admin for a role that does");
+    }
+    let deleted = world.app.delete_artifact(&eve, id, true).await;
+    assert!(matches!(deleted, Err(Error::Refused(Refusal::Forbidden { .. }))));
 }

@@ -2,7 +2,7 @@
 
 use super::draft::existing_draft_of;
 use crate::access::{Action, Allowed, Caller};
-use crate::app::existing::missing;
+use crate::app::existing::gone;
 use crate::app::{App, Error};
 use crate::db::repo::artifact::blob::{self, Arrival};
 use crate::db::repo::artifact::{FoundArtifact, draft, manifest};
@@ -161,10 +161,9 @@ impl App {
         let md5 = md5.as_deref().map(check_manifest_md5).transpose()?;
         let (caller, licence) = (*caller, self.licence.clone());
         let updated = self.db.write(move |tx| {
-            let gone = || missing("manifest", id);
-            let known = manifest::get(tx, id)?.ok_or_else(gone)?;
+            let known = manifest::get(tx, id)?.ok_or_else(|| gone("manifest"))?;
             let found = existing_draft_of(tx, &caller, known.artifact, &licence).map_err(|error| match error {
-                Error::NotFound(_) => gone(),
+                Error::NotFound(_) => gone("manifest"),
                 other => other,
             })?;
             set_base(tx, &found, known.kind, base)?;

@@ -145,8 +145,8 @@ async fn nobody_but_those_who_may_fill_it_learns_of_a_draft() {
         let unknown = world.app.commit_artifact(&caller, ArtifactId(draft.0 + 1)).await.map(|_| ());
 
         let words = |result: Result<(), Error>| result.unwrap_err().to_string().replace(&draft.to_string(), "N");
-        assert_eq!(words(asked), "artifact `N` does not exist");
-        assert_eq!(words(committed), "artifact `N` does not exist");
+        assert_eq!(words(asked), "the artifact does not exist, or was deleted");
+        assert_eq!(words(committed), "the artifact does not exist, or was deleted");
         assert!(matches!(unknown, Err(Error::NotFound(_))));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::FoundArtifact;
 use crate::access::{Action, Allowed, Caller, Licence};
-use crate::app::existing::missing;
+use crate::app::existing::gone;
 use crate::app::run::{RunPath, existing};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::{self, commit};
@@ -48,5 +48,5 @@ fn readable_version(
             return Ok(found);
         }
     }
-    Err(missing("artifact", id))
+    Err(gone("artifact"))
 }
