@@ -2,11 +2,12 @@
 //! that only this tenant may read carry a canary, and no answer to anybody else may have one. Whatever a stranger asks
 //! for is also asked for by names that nobody has, and both answers have to be the same.
 
+use crate::artifact::Logger;
 use crate::server::{Place, Server, wait_for};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In every name of the tenant, and in none of what it logged.
 const TENANT: &str = "wren-";
@@ -30,6 +31,18 @@ struct Known {
     project_cursor: String,
     run_cursor: String,
     file_cursor: String,
+    /// The names of a sequence, its portfolio and its type.
+    sequence: String,
+    portfolio: String,
+    artifact_type: String,
+    /// Ids: of a version, of a draft, of the sequence, of the portfolio, of a manifest.
+    artifact: String,
+    draft: String,
+    sequence_id: String,
+    portfolio_id: String,
+    manifest: String,
+    /// What the client called the version.
+    client_id: String,
 }
 
 impl Known {
@@ -46,14 +59,26 @@ impl Known {
             run: change(&self.run),
             person: change(&self.person),
             email: change(&self.email),
+            sequence: change(&self.sequence),
+            portfolio: change(&self.portfolio),
+            artifact_type: change(&self.artifact_type),
+            client_id: change(&self.client_id),
             ..self.clone()
         }
     }
 
     /// The same of a tenant that there is not.
     fn missing(&self) -> Known {
-        let files = vec![STANDARD.encode("RunFile:999999999")];
-        Known { files, ..self.renamed(as_nobodys) }
+        let id = |kind: &str| STANDARD.encode(format!("{kind}:999999999"));
+        Known {
+            files: vec![id("RunFile")],
+            artifact: id("Artifact"),
+            draft: id("Artifact"),
+            sequence_id: id("ArtifactCollection"),
+            portfolio_id: id("ArtifactCollection"),
+            manifest: id("ArtifactManifest"),
+            ..self.renamed(as_nobodys)
+        }
     }
 }
 
@@ -68,7 +93,7 @@ impl Schema {
     fn of(server: &Server<'_>) -> Self {
         let kind = "name kind ofType { name kind ofType { name kind ofType { name kind } } }";
         let text = format!(
-            "{{ __schema {{ types {{ name kind fields {{ name type {{ {kind} }}
+            "{{ __schema {{ types {{ name kind possibleTypes {{ name }} fields {{ name type {{ {kind} }}
             args {{ name type {{ {kind} }} }} }} }} }} }}"
         );
         let (status, text) = server.graphql(None, &text, &Value::Null);
@@ -83,12 +108,12 @@ impl Schema {
     }
 
     /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
-    fn whole(&self, of: &str, field: &Value, known: &Known, way: &mut Vec<String>) -> Option<String> {
+    fn whole(&self, of: &str, field: &Value, known: &Known, walk: &mut Walk) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        if way.contains(&kind) {
+        if walk.way.contains(&kind) || !walk.may_enter(of, name, &kind) {
             return None;
         }
-        let inside = self.selection(&kind, known, way);
+        let inside = self.selection(&kind, known, walk);
         let args = field["args"].as_array().unwrap();
         let args: Vec<_> =
             args.iter().filter_map(|arg| argument(of, name, arg["name"].as_str().unwrap(), known)).collect();
@@ -96,14 +121,41 @@ impl Schema {
         Some(format!("{name}{args} {inside}"))
     }
 
-    fn selection(&self, kind: &str, known: &Known, way: &mut Vec<String>) -> String {
-        if self.0[kind]["kind"] != "OBJECT" {
-            return String::new();
+    fn selection(&self, kind: &str, known: &Known, walk: &mut Walk) -> String {
+        let kinds: Vec<&str> = match self.0[kind]["kind"].as_str() {
+            Some("OBJECT") => vec![kind],
+            Some("INTERFACE" | "UNION") => {
+                let possible = self.0[kind]["possibleTypes"].as_array().unwrap();
+                possible.iter().map(|kind| kind["name"].as_str().unwrap()).collect()
+            }
+            _ => return String::new(),
+        };
+        let mut parts = Vec::new();
+        for kind in kinds {
+            if walk.way.iter().any(|passed| passed == kind) {
+                continue;
+            }
+            walk.way.push(kind.to_owned());
+            let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, walk)).collect();
+            walk.way.pop();
+            parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
         }
-        way.push(kind.to_owned());
-        let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, way)).collect();
-        way.pop();
-        format!("{{ __typename {} }}", fields.join(" "))
+        format!("{{ __typename {} }}", parts.join(" "))
+    }
+}
+
+/// The way through the schema so far.
+#[derive(Default)]
+struct Walk {
+    way: Vec<String>,
+    entered: BTreeSet<(String, String)>,
+}
+
+impl Walk {
+    /// Artifacts lead everywhere and from everywhere to them, so a field of theirs is entered once in a document.
+    fn may_enter(&mut self, of: &str, field: &str, kind: &str) -> bool {
+        let leads_on = kind.contains("Artifact") || (of.contains("Artifact") && !kind.contains("String"));
+        !leads_on || self.entered.insert((of.to_owned(), field.to_owned()))
     }
 }
 
@@ -129,6 +181,19 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
         ("Run", "bucketedHistory", "key") => json!("_step"),
         ("Run", "bucketedHistory", "buckets") => json!(3),
         ("Run", "parquetHistory", "liveKeys") => json!(["_step"]),
+        ("Query", "artifact", "id") => json!(known.artifact),
+        ("Query", "artifactCollection", "id") => json!(known.sequence_id),
+        ("Query", "clientIDMapping", "clientID") => json!(known.client_id),
+        ("Project", "artifactType", "name") => json!(known.artifact_type),
+        ("Project" | "ArtifactType", "artifactCollection" | "artifactSequence", "name") => json!(known.sequence),
+        ("Project" | "ArtifactType", "artifact" | "artifactCollectionMembership", "name") => {
+            json!(format!("{}:v0", known.sequence))
+        }
+        (_, "artifactMembership", "aliasName") => json!("latest"),
+        ("Artifact", "filesByManifestEntries", "manifestVersion" | "storageLayout") => json!("V2"),
+        ("Artifact", "filesByManifestEntries", "entries") => {
+            return Some("entries: [{name: \"a.txt\", digest: \"\"}]".into());
+        }
         (_, _, "first" | "samples" | "last") => json!(100),
         (
             _,
@@ -143,6 +208,9 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "minStep"
             | "maxStep"
             | "after"
+            | "enableTracking"
+            | "includeAll"
+            | "storageRegion"
             | "useImprovedPagination",
         ) => return None,
         other => panic!("no value for the argument {other:?}: say what a stranger would give"),
@@ -186,6 +254,78 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
+        other => of_artifacts(other, known, own),
+    }
+}
+
+/// The same for mutations of artifacts.
+fn of_artifacts(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
+    let at = |entity: &str, project: &str| json!({ "entityName": entity, "projectName": project });
+    let with = |more: Value| {
+        let mut input = at(&known.team, &known.project);
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let alias = |alias: &str| with(json!({ "artifactCollectionName": known.sequence, "alias": alias }));
+    let link = |entity: &str, project: &str, name: &str| {
+        let mut input = at(entity, project);
+        let more = json!({ "artifactID": known.artifact, "artifactPortfolioName": name });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let draft = |collection: &str| json!({ "artifactTypeName": known.artifact_type, "artifactCollectionName": collection, "digest": "0" });
+    match mutation {
+        "createArtifact" => vec![
+            with(draft(&known.sequence)),
+            with(draft("taken-over")),
+            with(json!({ "artifactTypeName": "any", "artifactCollectionName": known.sequence, "digest": "0",
+                "runName": known.run, "clientID": known.client_id, "distributedID": "any" })),
+        ],
+        "createArtifactType" => vec![with(json!({ "name": "taken-over" })), with(json!({ "name": known.artifact_type }))],
+        "createArtifactFiles" => [&known.artifact, &known.draft]
+            .map(|id| json!({ "artifactFiles": [{ "artifactID": id, "name": "a.txt", "md5": "1B2M2Y8AsgTpgAmY7PhCfg==" }] }))
+            .to_vec(),
+        "createArtifactManifest" => [&known.artifact, &known.draft]
+            .map(|id| with(json!({ "artifactID": id, "name": "m", "digest": "", "runName": "", "type": "FULL" })))
+            .to_vec(),
+        "updateArtifactManifest" => vec![json!({ "artifactManifestID": known.manifest, "digest": "" })],
+        "commitArtifact" => [&known.artifact, &known.draft].map(|id| json!({ "artifactID": id })).to_vec(),
+        "completeMultipartUploadArtifact" => vec![json!({ "artifactID": known.artifact, "storagePath": "", "uploadID": "",
+            "completeMultipartAction": "Complete", "completedParts": [] })],
+        "useArtifact" => vec![
+            with(json!({ "runName": known.run, "artifactID": known.artifact })),
+            json!({ "entityName": own, "projectName": "own", "runName": "own", "artifactID": known.artifact }),
+        ],
+        "addAliases" | "deleteAliases" => {
+            vec![json!({ "artifactID": known.artifact, "aliases": [alias("latest"), alias("taken-over")] })]
+        }
+        "updateArtifact" => [&known.artifact, &known.draft]
+            .map(|id| json!({ "artifactID": id, "description": "taken over", "metadata": "{}",
+                "tagsToAdd": [{ "tagName": "taken" }], "ttlDurationSeconds": 1 }))
+            .to_vec(),
+        "deleteArtifact" => [&known.artifact, &known.draft]
+            .map(|id| json!({ "artifactID": id, "deleteAliases": true }))
+            .to_vec(),
+        "linkArtifact" => vec![
+            link(&known.team, &known.project, &known.portfolio),
+            link(&known.team, &known.project, "taken-over"),
+            link(own, "own", "taken"),
+            json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id }),
+            json!({ "clientID": known.client_id, "artifactPortfolioName": "taken", "entityName": own }),
+        ],
+        "unlinkArtifact" => vec![json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id })],
+        "updateArtifactSequence" => {
+            vec![json!({ "artifactSequenceID": known.sequence_id, "name": "taken", "ttlDurationSeconds": 1 })]
+        }
+        "updateArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id, "description": "taken" })],
+        "moveArtifactSequence" => {
+            vec![json!({ "artifactSequenceID": known.sequence_id, "destinationArtifactTypeName": "taken" })]
+        }
+        "deleteArtifactSequence" => vec![json!({ "artifactSequenceID": known.sequence_id })],
+        "deleteArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id })],
+        "createArtifactCollectionTagAssignments" | "deleteArtifactCollectionTagAssignments" => {
+            vec![with(json!({ "artifactCollectionName": known.sequence, "tags": [{ "tagName": "taken" }] }))]
+        }
         other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
     }
 }
@@ -216,7 +356,7 @@ impl Asker<'_> {
         };
         for known in [known, &beginning] {
             for field in self.schema.fields("Query") {
-                let text = self.schema.whole("Query", field, known, &mut Vec::new()).unwrap();
+                let text = self.schema.whole("Query", field, known, &mut Walk::default()).unwrap();
                 let (status, answer) = self.server.graphql(self.key, &format!("{{ {text} }}"), &Value::Null);
                 asked.push((field["name"].to_string(), status, answer));
             }
@@ -229,13 +369,23 @@ impl Asker<'_> {
         let mut asked = Vec::new();
         for field in self.schema.fields("Mutation") {
             let name = field["name"].as_str().unwrap();
-            let payload = self.schema.selection(&named_type(&field["type"]), known, &mut Vec::new());
+            let payload = self.schema.selection(&named_type(&field["type"]), known, &mut Walk::default());
             let kind = named_type(&field["args"][0]["type"]);
             let text = format!("mutation($input: {kind}!) {{ {name}(input: $input) {payload} }}");
             for input in inputs(name, known, self.own) {
                 let (status, answer) = self.server.graphql(self.key, &text, &json!({ "input": input }));
                 asked.push((format!("{name} {input}"), status, answer));
             }
+        }
+        let digest = "d41d8cd98f00b204e9800998ecf8427e";
+        let (team, project, id) = (&known.team, &known.project, &known.artifact);
+        for path in [
+            format!("/artifacts/{team}/{digest}"),
+            format!("/artifactsV2/default/{team}/{id}/{digest}"),
+            format!("/artifactsV2/default/{team}/{project}/{}/{id}//{digest}/a.txt", known.sequence),
+        ] {
+            let (status, answer) = self.server.ask_as(self.key, "GET", &path, "");
+            asked.push((path, status, answer));
         }
         let path = format!("/files/{}/{}/{}/file_stream", known.team, known.project, known.run);
         let lines = json!({ "files": { "wandb-history.jsonl": { "offset": 0, "content": ["{\"_step\":9}"] } } });
@@ -299,6 +449,15 @@ impl<'s> Tenant<'s> {
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
+            sequence: "wren-data".into(),
+            portfolio: "wren-chosen".into(),
+            artifact_type: "wren-dataset".into(),
+            artifact: String::new(),
+            draft: String::new(),
+            sequence_id: String::new(),
+            portfolio_id: String::new(),
+            manifest: String::new(),
+            client_id: "wren-client-id".into(),
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
@@ -310,6 +469,7 @@ impl<'s> Tenant<'s> {
         let run = &found["project"]["runs"]["edges"][0];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
+        tenant.log_artifacts();
         tenant
     }
 
@@ -345,6 +505,33 @@ impl<'s> Tenant<'s> {
         assert_eq!(self.server.ask_as(None, "PUT", &url, LOGGED).0, 200);
     }
 
+    /// A version that the run has logged and used, linked to a portfolio, and a draft.
+    fn log_artifacts(&mut self) {
+        let (server, key) = (self.server, self.key.clone());
+        let logger = Logger { server, key: &key, entity: "wren-team", project: "wren-project" };
+        let mut input = logger.draft("wren-data", LOGGED);
+        input["artifactTypeName"] = json!("wren-dataset");
+        input["runName"] = json!("wren-run");
+        input["clientID"] = json!(self.known.client_id);
+        let artifact = logger.send(&input, LOGGED);
+        logger.commit(&artifact);
+        logger.link(&artifact, "wren-chosen");
+        let used = json!({ "entityName": "wren-team", "projectName": "wren-project", "runName": "wren-run",
+            "artifactID": artifact });
+        self.ask(
+            "mutation($i: UseArtifactInput!) { useArtifact(input: $i) { artifact { id } } }",
+            &json!({ "i": used }),
+        );
+        let text = format!("{LOGGED} draft");
+        let draft = logger.send(&logger.draft("wren-drafts", &text), &text);
+        let found =
+            self.ask("query($id: ID!) { artifact(id: $id) { currentManifest { id } } }", &json!({ "id": artifact }));
+        self.known.manifest = found["artifact"]["currentManifest"]["id"].as_str().unwrap().to_owned();
+        self.known.sequence_id = logger.collection("wren-data");
+        self.known.portfolio_id = logger.collection("wren-chosen");
+        (self.known.artifact, self.known.draft) = (artifact, draft);
+    }
+
     fn path_of(&self, url: &Value) -> String {
         url.as_str().unwrap().strip_prefix(&self.server.url).unwrap().to_owned()
     }
@@ -354,7 +541,12 @@ impl<'s> Tenant<'s> {
         self.ask(
             "{ models(entityName: \"wren-team\") { edges { node { name description runCount runs { edges { node {
                name displayName notes config summaryMetrics state stopped historyLineCount eventsLineCount logLineCount
-               files { edges { node { name md5 updatedAt } } } } } } } } } }",
+               files { edges { node { name md5 updatedAt } } } } } }
+               artifactTypes { edges { node { name } } }
+               artifactCollections { edges { node { name description updatedAt tags { edges { node { name } } }
+               aliases { edges { node { alias } } } artifacts { edges { node { id description metadata state updatedAt
+               tags { name } files { edges { node { name digest } } } usedBy { edges { node { name } } } } } } } } }
+               } } } }",
             &Value::Null,
         )
     }

@@ -263,7 +263,7 @@ impl App {
         for portion in absent.chunks(ENTRIES_AT_A_TIME) {
             let (draft, portion) = (found.project(Clone::clone), portion.to_vec());
             let written = self.db.write(move |tx| commit::put_entries(tx, &draft, &portion).map_err(Error::from));
-            check_portion(found, written.await?)?;
+            check_portion(written.await?)?;
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ impl App {
                 let draft = found.project(Clone::clone);
                 let deleted =
                     self.db.write(move |tx| commit::delete_entries(tx, &draft, &unwanted).map_err(Error::from));
-                check_portion(found, deleted.await?)?;
+                check_portion(deleted.await?)?;
             }
             if is_last {
                 return Ok(left);
@@ -408,7 +408,7 @@ fn check_size(path: &str, listed: &ListedEntry, size_bytes: u64) -> Result<(), E
     }
 }
 
-fn check_portion(found: &FoundArtifact, portion: Portion) -> Result<(), Error> {
+fn check_portion(portion: Portion) -> Result<(), Error> {
     match portion {
         Portion::Written => Ok(()),
         Portion::NoDraft => Err(gone("artifact")),
