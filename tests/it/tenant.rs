@@ -110,7 +110,8 @@ impl Schema {
     /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
     fn whole(&self, of: &str, field: &Value, known: &Known, walk: &mut Walk) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        if walk.way.contains(&kind) || !walk.may_enter(of, name, &kind) {
+        let is_leaf = matches!(self.0[&kind]["kind"].as_str(), Some("SCALAR" | "ENUM"));
+        if walk.way.contains(&kind) || (!is_leaf && !walk.may_enter(of, name, &kind)) {
             return None;
         }
         let inside = self.selection(&kind, known, walk);
@@ -138,7 +139,9 @@ impl Schema {
             walk.way.push(kind.to_owned());
             let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, walk)).collect();
             walk.way.pop();
-            parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
+            if !fields.is_empty() {
+                parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
+            }
         }
         format!("{{ __typename {} }}", parts.join(" "))
     }
@@ -154,7 +157,7 @@ struct Walk {
 impl Walk {
     /// Artifacts lead everywhere and from everywhere to them, so a field of theirs is entered once in a document.
     fn may_enter(&mut self, of: &str, field: &str, kind: &str) -> bool {
-        let leads_on = kind.contains("Artifact") || (of.contains("Artifact") && !kind.contains("String"));
+        let leads_on = kind.contains("Artifact") || of.contains("Artifact");
         !leads_on || self.entered.insert((of.to_owned(), field.to_owned()))
     }
 }
