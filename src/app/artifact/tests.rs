@@ -119,6 +119,17 @@ async fn a_version_is_found_by_number_by_alias_and_as_the_latest() {
 }
 
 #[tokio::test]
+async fn an_artifact_without_an_entity_goes_to_the_callers_own_as_its_run_does() {
+    let world = World::new().await;
+    let mut logged = Logged::files(&[("a.txt", "one")]);
+    logged.create.entity = String::new();
+
+    let id = logged.log(&world, "data").await.id;
+
+    assert_eq!(named(&world, "data").await.map(|found| found.id), Some(id));
+}
+
+#[tokio::test]
 async fn a_draft_is_seen_by_those_who_may_fill_it_and_is_in_no_list() {
     let world = World::new().await;
     log(&world, "data", "one").await;
