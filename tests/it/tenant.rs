@@ -18,6 +18,9 @@ const LOGGED: &str = "canary-logged";
 const ADDRESS: &str = "canary-address";
 const FULL_NAME: &str = "canary-full-name";
 
+/// Types on one way through the schema; the server takes 32 levels.
+const WAY_MAX: usize = 24;
+
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
 struct Known {
@@ -123,6 +126,7 @@ impl Schema {
     }
 
     fn selection(&self, kind: &str, known: &Known, walk: &mut Walk) -> String {
+        let is_object = self.0[kind]["kind"] == "OBJECT";
         let kinds: Vec<&str> = match self.0[kind]["kind"].as_str() {
             Some("OBJECT") => vec![kind],
             Some("INTERFACE" | "UNION") => {
@@ -139,7 +143,9 @@ impl Schema {
             walk.way.push(kind.to_owned());
             let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, walk)).collect();
             walk.way.pop();
-            if !fields.is_empty() {
+            if is_object {
+                parts.extend(fields);
+            } else if !fields.is_empty() {
                 parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
             }
         }
@@ -155,9 +161,13 @@ struct Walk {
 }
 
 impl Walk {
-    /// Artifacts lead everywhere and from everywhere to them, so a field of theirs is entered once in a document.
+    /// Artifacts lead everywhere and from everywhere to them, so on ways past one a field is entered once in a document; and
+    /// no way is longer than the server allows.
     fn may_enter(&mut self, of: &str, field: &str, kind: &str) -> bool {
-        let leads_on = kind.contains("Artifact") || of.contains("Artifact");
+        if self.way.len() >= WAY_MAX {
+            return false;
+        }
+        let leads_on = kind.contains("Artifact") || self.way.iter().any(|passed| passed.contains("Artifact"));
         !leads_on || self.entered.insert((of.to_owned(), field.to_owned()))
     }
 }
