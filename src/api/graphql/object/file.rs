@@ -61,7 +61,7 @@ pub(in crate::api::graphql) struct FileUpload {
 
 impl File {
     /// A file of a run that is there.
-    pub fn of_run(request: &Request, run: RunId, listed: ListedFile) -> Self {
+    pub fn of_run(request: &Request, run: RunId, listed: &ListedFile) -> Self {
         let token = request.app.download_token(&listed.contents);
         Self {
             id: id::file(listed.id),

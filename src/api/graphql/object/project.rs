@@ -210,7 +210,7 @@ impl Project {
         first: Option<i32>,
         after: Option<String>,
     ) -> async_graphql::Result<Option<ArtifactCollectionConnection>> {
-        let wanted = wanted(filters, order, first, after)?;
+        let wanted = wanted(filters, order, first, after.as_deref())?;
         ArtifactCollectionConnection::list(ctx, &self.found, None, wanted).await.map(Some)
     }
 

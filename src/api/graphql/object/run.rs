@@ -296,7 +296,7 @@ impl RunIdentity {
         let run = self.0.found.id;
         let edge = |listed: ListedFile| FileEdge {
             cursor: cursor::encode(listed.path.as_str()),
-            node: File::of_run(request, run, listed),
+            node: File::of_run(request, run, &listed),
         };
         let edges: Vec<FileEdge> = files.into_iter().map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
