@@ -31,6 +31,9 @@ struct Known {
     person: String,
     email: String,
     files: Vec<String>,
+    project_ids: Vec<String>,
+    api_key: String,
+    member: String,
     project_cursor: String,
     run_cursor: String,
     file_cursor: String,
@@ -75,6 +78,9 @@ impl Known {
         let id = |kind: &str| STANDARD.encode(format!("{kind}:999999999"));
         Known {
             files: vec![id("RunFile")],
+            project_ids: vec![id("Project")],
+            api_key: id("ApiKey"),
+            member: id("Member"),
             artifact: id("Artifact"),
             draft: id("Artifact"),
             sequence_id: id("ArtifactCollection"),
@@ -183,6 +189,7 @@ fn named_type(kind: &Value) -> String {
 fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> {
     let value = match (of, field, name) {
         ("Query", "entity", "name") | (_, _, "entityName") => json!(known.team),
+        ("Query", "organization", "name") => json!(known.organization),
         ("Query" | "Entity", "project" | "model", "name") => json!(known.project),
         ("Project", "run" | "bucket", "name") => json!(known.run),
         ("Query", "users", "query") => json!(known.person),
@@ -213,6 +220,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             _,
             "desc"
             | "missingOk"
+            | "rampIDType"
             | "filters"
             | "order"
             | "keys"
@@ -250,6 +258,9 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "name": known.project, "description": "taken over" }),
             json!({ "entityName": known.team, "name": "taken-over" }),
         ],
+        "renameProject" => vec![json!({ "entityName": known.team, "oldProjectName": known.project,
+            "newProjectName": "taken-over" })],
+        "deleteModel" => known.project_ids.iter().map(|id| json!({ "id": id })).collect(),
         "upsertBucket" => vec![
             id,
             json!({ "id": known.run_id(), "notes": "taken over" }),
@@ -262,11 +273,31 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": own, "modelName": "own", "name": "fork", "config": fork_of(&known.run) }),
         ],
         "stopRun" | "deleteRun" => vec![id],
+        "deleteRuns" | "undeleteRuns" => vec![json!({ "ids": [known.run_id()] })],
+        "moveRuns" => vec![
+            json!({ "ids": [known.run_id()], "destinationEntityName": own, "destinationProjectName": "own" }),
+            json!({ "ids": [], "destinationEntityName": known.team, "destinationProjectName": known.project }),
+        ],
         "updateRunState" => vec![json!({ "id": known.run_id(), "state": "failed" })],
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
+        "deleteApiKey" => vec![json!({ "id": known.api_key })],
+        "createAnonymousEntity" => vec![json!({})],
+        "createInvite" => vec![
+            json!({ "entityName": known.team, "email": "taken@example.com", "admin": true }),
+            json!({ "entityName": known.team, "username": "kea" }),
+        ],
+        "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createUser" => vec![json!({ "email": known.email, "admin": true })],
+        "createCustomChart" => {
+            let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",
+                "access": "PUBLIC", "spec": "{}" });
+            vec![chart]
+        }
+        // A key of one's own, and a team of one's own: neither names anything of somebody else.
+        "generateApiKey" | "createTeam" => Vec::new(),
         other => of_artifacts(other, known, own),
     }
 }
@@ -415,11 +446,18 @@ impl Asker<'_> {
         for (path, methods) in description["paths"].as_object().unwrap() {
             let name = if path.contains("organizations") { &known.organization } else { &known.team };
             let filled = path.replace("{name}", name).replace("{username}", &known.person);
+            let filled = filled.replace("{entity}", &known.team).replace("{project}", &known.project);
+            let filled = filled.replace("{run}", &known.run);
             for method in methods.as_object().unwrap().keys().filter(|method| *method != "parameters") {
                 let body = match (method.as_str(), path.as_str()) {
                     ("post", "/api/v1/teams") => json!({ "name": "taken-over", "organization": known.organization }),
                     ("post", "/api/v1/organizations") => json!({ "name": "taken-over" }),
                     ("post", "/api/v1/users") => json!({ "username": "taken-over", "email": known.email }),
+                    ("post", path) if path.ends_with("/runs/delete") => json!({ "runs": [known.run] }),
+                    ("post", path) if path.ends_with("/runs/move") => {
+                        json!({ "runs": [known.run], "entity": self.own, "project": "own" })
+                    }
+                    ("post", path) if path.ends_with("/restore") => Value::Null,
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),
@@ -459,6 +497,9 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
+            project_ids: Vec::new(),
+            api_key: STANDARD.encode("ApiKey:1"),
+            member: STANDARD.encode("Member:1"),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
@@ -475,11 +516,12 @@ impl<'s> Tenant<'s> {
         let mut tenant = Self { server, key, known };
         tenant.log();
         let found = tenant.ask(
-            "{ project(name: \"wren-project\", entityName: \"wren-team\") { runs { edges { cursor
+            "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
             &Value::Null,
         );
         let run = &found["project"]["runs"]["edges"][0];
+        tenant.known.project_ids = vec![found["project"]["id"].as_str().unwrap().to_owned()];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
         tenant.log_artifacts();
@@ -634,7 +676,12 @@ fn another_team_of_the_organization_learns_no_more_than_who_is_in_it() {
 
     let canaries = [LOGGED, ADDRESS, &tenant.key[..6]];
     // The organization, and who is in it, is theirs too.
-    let known = Known { person: "wren-nobody".into(), email: "wren-nobody@example.com".into(), ..tenant.known.clone() };
+    let known = Known {
+        organization: "wren-nobody".into(),
+        person: "wren-nobody".into(),
+        email: "wren-nobody@example.com".into(),
+        ..tenant.known.clone()
+    };
     let (read, of_nobody) = (asker.read(&known), asker.read(&known.missing()));
     assert_nothing_told("a neighbour", &canaries, &read, &of_nobody);
     let (written, of_nobody) = (asker.write(&known), asker.write(&known.missing()));

@@ -2,9 +2,9 @@
 //! which run it was: a listing goes on right behind it though the run has changed, or is gone.
 
 use super::field::Field;
-use super::{BadQuery, FieldValue};
+use super::FieldValue;
 use crate::domain::clock::Timestamp;
-use crate::domain::filter::{Order, SortKey};
+use crate::domain::filter::{BadQuery, Order, SortKey};
 use crate::domain::id::RunId;
 use std::cmp::Ordering;
 
