@@ -11,3 +11,4 @@ mod run_many;
 mod run_permission;
 mod server;
 mod tenant;
+mod tenant_artifact;

@@ -17,38 +17,41 @@ const NOBODY: &str = "nobody-";
 const LOGGED: &str = "canary-logged";
 const ADDRESS: &str = "canary-address";
 const FULL_NAME: &str = "canary-full-name";
-
-/// Types on one way through the schema; the server takes 32 levels.
-const WAY_MAX: usize = 24;
+/// How many objects lie in one another in a document.
+const WAY_MAX: usize = 7;
 
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
-struct Known {
-    organization: String,
-    team: String,
-    project: String,
-    run: String,
-    person: String,
-    email: String,
-    files: Vec<String>,
-    project_ids: Vec<String>,
-    api_key: String,
-    member: String,
-    project_cursor: String,
-    run_cursor: String,
-    file_cursor: String,
+pub struct Known {
+    pub organization: String,
+    pub team: String,
+    pub project: String,
+    pub run: String,
+    pub person: String,
+    pub email: String,
+    pub files: Vec<String>,
+    pub project_ids: Vec<String>,
+    pub api_key: String,
+    pub member: String,
+    /// Its name is drawn, so that of nobody's sweep is the same.
+    pub sweep: String,
+    pub sweep_id: String,
+    pub agent_id: String,
+    pub project_cursor: String,
+    pub run_cursor: String,
+    pub file_cursor: String,
     /// The names of a sequence, its portfolio and its type.
-    sequence: String,
-    portfolio: String,
-    artifact_type: String,
+    pub sequence: String,
+    pub portfolio: String,
+    pub artifact_type: String,
     /// Ids: of a version, of a draft, of the sequence, of the portfolio, of a manifest.
-    artifact: String,
-    draft: String,
-    sequence_id: String,
-    portfolio_id: String,
-    manifest: String,
+    pub artifact: String,
+    pub draft: String,
+    pub sequence_id: String,
+    pub portfolio_id: String,
+    pub manifest: String,
     /// What the client called the version.
-    client_id: String,
+    pub client_id: String,
 }
 
 impl Known {
@@ -81,6 +84,8 @@ impl Known {
             project_ids: vec![id("Project")],
             api_key: id("ApiKey"),
             member: id("Member"),
+            sweep_id: id("Sweep"),
+            agent_id: id("Agent"),
             artifact: id("Artifact"),
             draft: id("Artifact"),
             sequence_id: id("ArtifactCollection"),
@@ -195,6 +200,8 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
         ("Query", "users", "query") => json!(known.person),
         ("Query", "models", "after") => json!(known.project_cursor),
         ("Project", "runs", "after") => json!(known.run_cursor),
+        ("Project", "sweep", "sweepName") => json!(known.sweep),
+        ("Sweep", "agent", "agentName") => json!(known.agent_id),
         ("Run", "files", "after") => json!(known.file_cursor),
         ("File", "url", "upload") => json!(true),
         ("Run", "sampledHistory", "specs") => json!(["{\"keys\": [\"_step\"], \"samples\": 10}"]),
@@ -232,6 +239,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "enableTracking"
             | "includeAll"
             | "storageRegion"
+            | "before"
             | "useImprovedPagination",
         ) => return None,
         other => panic!("no value for the argument {other:?}: say what a stranger would give"),
@@ -282,6 +290,25 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
+        "upsertSweep" => {
+            let config = "method: random\nparameters: {a: {value: 1}}";
+            let new = json!({ "entityName": known.team, "projectName": known.project, "config": config });
+            let prior = json!({ "$or": [{ "name": known.run }] }).to_string();
+            let mut with_prior = new.clone();
+            with_prior["priorRunsFilters"] = json!(prior);
+            vec![
+                new,
+                with_prior,
+                json!({ "id": known.sweep_id, "state": "CANCELED" }),
+                json!({ "id": known.sweep_id, "displayName": "taken over" }),
+                json!({ "id": known.sweep_id, "config": config, "controller": "{}" }),
+            ]
+        }
+        "createAgent" => vec![
+            json!({ "entityName": known.team, "projectName": known.project, "sweep": known.sweep, "host": "taken-over" }),
+        ],
+        "agentHeartbeat" => vec![json!({ "id": known.agent_id, "runState": "{}" })],
+        "enqueueSweepRun" => vec![json!({ "id": known.sweep_id, "config": "{}" })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
         "deleteApiKey" => vec![json!({ "id": known.api_key })],
         "createAnonymousEntity" => vec![json!({})],
@@ -298,79 +325,7 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         }
         // A key of one's own, and a team of one's own: neither names anything of somebody else.
         "generateApiKey" | "createTeam" => Vec::new(),
-        other => of_artifacts(other, known, own),
-    }
-}
-
-/// The same for mutations of artifacts.
-fn of_artifacts(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
-    let at = |entity: &str, project: &str| json!({ "entityName": entity, "projectName": project });
-    let with = |more: Value| {
-        let mut input = at(&known.team, &known.project);
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        input
-    };
-    let alias = |alias: &str| with(json!({ "artifactCollectionName": known.sequence, "alias": alias }));
-    let link = |entity: &str, project: &str, name: &str| {
-        let mut input = at(entity, project);
-        let more = json!({ "artifactID": known.artifact, "artifactPortfolioName": name });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        input
-    };
-    let draft = |collection: &str| json!({ "artifactTypeName": known.artifact_type, "artifactCollectionName": collection, "digest": "0" });
-    match mutation {
-        "createArtifact" => vec![
-            with(draft(&known.sequence)),
-            with(draft("taken-over")),
-            with(json!({ "artifactTypeName": "any", "artifactCollectionName": known.sequence, "digest": "0",
-                "runName": known.run, "clientID": known.client_id, "distributedID": "any" })),
-        ],
-        "createArtifactType" => vec![with(json!({ "name": "taken-over" })), with(json!({ "name": known.artifact_type }))],
-        "createArtifactFiles" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactFiles": [{ "artifactID": id, "name": "a.txt", "md5": "1B2M2Y8AsgTpgAmY7PhCfg==" }] }))
-            .to_vec(),
-        "createArtifactManifest" => [&known.artifact, &known.draft]
-            .map(|id| with(json!({ "artifactID": id, "name": "m", "digest": "", "runName": "", "type": "FULL" })))
-            .to_vec(),
-        "updateArtifactManifest" => vec![json!({ "artifactManifestID": known.manifest, "digest": "" })],
-        "commitArtifact" => [&known.artifact, &known.draft].map(|id| json!({ "artifactID": id })).to_vec(),
-        "completeMultipartUploadArtifact" => vec![json!({ "artifactID": known.artifact, "storagePath": "", "uploadID": "",
-            "completeMultipartAction": "Complete", "completedParts": [] })],
-        "useArtifact" => vec![
-            with(json!({ "runName": known.run, "artifactID": known.artifact })),
-            json!({ "entityName": own, "projectName": "own", "runName": "own", "artifactID": known.artifact }),
-        ],
-        "addAliases" | "deleteAliases" => {
-            vec![json!({ "artifactID": known.artifact, "aliases": [alias("latest"), alias("taken-over")] })]
-        }
-        "updateArtifact" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactID": id, "description": "taken over", "metadata": "{}",
-                "tagsToAdd": [{ "tagName": "taken" }], "ttlDurationSeconds": 1 }))
-            .to_vec(),
-        "deleteArtifact" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactID": id, "deleteAliases": true }))
-            .to_vec(),
-        "linkArtifact" => vec![
-            link(&known.team, &known.project, &known.portfolio),
-            link(&known.team, &known.project, "taken-over"),
-            link(own, "own", "taken"),
-            json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id }),
-            json!({ "clientID": known.client_id, "artifactPortfolioName": "taken", "entityName": own }),
-        ],
-        "unlinkArtifact" => vec![json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id })],
-        "updateArtifactSequence" => {
-            vec![json!({ "artifactSequenceID": known.sequence_id, "name": "taken", "ttlDurationSeconds": 1 })]
-        }
-        "updateArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id, "description": "taken" })],
-        "moveArtifactSequence" => {
-            vec![json!({ "artifactSequenceID": known.sequence_id, "destinationArtifactTypeName": "taken" })]
-        }
-        "deleteArtifactSequence" => vec![json!({ "artifactSequenceID": known.sequence_id })],
-        "deleteArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id })],
-        "createArtifactCollectionTagAssignments" | "deleteArtifactCollectionTagAssignments" => {
-            vec![with(json!({ "artifactCollectionName": known.sequence, "tags": [{ "tagName": "taken" }] }))]
-        }
-        other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
+        other => crate::tenant_artifact::inputs(other, known, own),
     }
 }
 
@@ -500,6 +455,9 @@ impl<'s> Tenant<'s> {
             project_ids: Vec::new(),
             api_key: STANDARD.encode("ApiKey:1"),
             member: STANDARD.encode("Member:1"),
+            sweep: String::new(),
+            sweep_id: String::new(),
+            agent_id: String::new(),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
@@ -515,6 +473,7 @@ impl<'s> Tenant<'s> {
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
+        tenant.sweep();
         let found = tenant.ask(
             "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
@@ -587,6 +546,26 @@ impl<'s> Tenant<'s> {
         (self.known.artifact, self.known.draft) = (artifact, draft);
     }
 
+    /// A sweep with an agent and a run that waits for it.
+    fn sweep(&mut self) {
+        let config = format!("method: random\ndescription: {LOGGED}\nparameters: {{key: {{value: {LOGGED}}}}}");
+        let sweep = json!({ "entityName": "wren-team", "projectName": "wren-project", "displayName": LOGGED,
+            "config": config });
+        let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+        let made = self.ask(text, &json!({ "i": sweep }))["upsertSweep"]["sweep"].take();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (self.known.sweep_id, self.known.sweep) = (text(&made["id"]), text(&made["name"]));
+        let agent = json!({ "entityName": "wren-team", "projectName": "wren-project", "sweep": self.known.sweep,
+            "host": LOGGED });
+        let asked = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+        self.known.agent_id = text(&self.ask(asked, &json!({ "i": agent }))["createAgent"]["agent"]["id"]);
+        let beat = json!({ "id": self.known.agent_id, "runState": "{}" });
+        self.ask(
+            "mutation($i: AgentHeartbeatInput!) { agentHeartbeat(input: $i) { commands } }",
+            &json!({ "i": beat }),
+        );
+    }
+
     fn path_of(&self, url: &Value) -> String {
         url.as_str().unwrap().strip_prefix(&self.server.url).unwrap().to_owned()
     }
@@ -601,7 +580,8 @@ impl<'s> Tenant<'s> {
                artifactCollections { edges { node { name description updatedAt tags { edges { node { name } } }
                aliases { edges { node { alias } } } artifacts { edges { node { id description metadata state updatedAt
                tags { name } files { edges { node { name digest } } } usedBy { edges { node { name } } } } } } } } }
-               } } } }",
+               totalSweeps sweeps { edges { node { state displayName config controller runCount updatedAt
+               agents { edges { node { id totalRuns heartbeatAt } } } } } } } } } }",
             &Value::Null,
         )
     }

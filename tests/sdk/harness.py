@@ -210,8 +210,11 @@ class Client:
 
     def command(self, *arguments, directory=None, expect=0, **environment):
         """`wandb ARGUMENTS…` on the command line."""
+        return self.start_command(*arguments, directory=directory, **environment).wait(expect)
+
+    def start_command(self, *arguments, directory=None, **environment):
         arguments = ["-m", "wandb", *map(str, arguments)]
-        return self._launch(arguments, directory or self.new_directory(), environment).wait(expect)
+        return self._launch(arguments, directory or self.new_directory(), environment)
 
     def new_directory(self):
         return Path(tempfile.mkdtemp(dir=self.directory))

@@ -86,11 +86,11 @@ async fn numbers(world: &World, name: &str, wanted: Wanted) -> Vec<u32> {
 
 async fn person(world: &World, username: &str) -> Caller {
     let person = CreateUser {
-        username: username.into(),
+        username: Some(username.into()),
         email: format!("{username}@example.com"),
         name: None,
         password: None,
-        api_key: None,
+        api_key: crate::app::user::FirstKey::Made,
         system_admin: false,
         organization: crate::app::organization::JoinOrganization::First,
     };

@@ -15,7 +15,6 @@ pub use agent::NewAgent;
 pub use beat::{Beat, Command};
 pub use upsert::{SweepTarget, UpsertSweep, UpsertedSweep};
 
-use super::existing::missing;
 use super::project::seen;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence};
@@ -152,7 +151,7 @@ impl App {
     }
 }
 
-/// A sweep that has to exist, for an action that changes it.
+/// A sweep that has to exist, for an action that changes it. Its id says nothing to people.
 fn existing(
     tx: &impl Read,
     caller: &Caller,
@@ -161,7 +160,7 @@ fn existing(
     licence: &Licence,
 ) -> Result<Allowed<FoundSweep>, Error> {
     let found = sweep::get(tx, caller, id)?;
-    super::existing::existing(caller, action, found, licence, || missing("sweep", id))
+    super::existing::existing(caller, action, found, licence, || Error::NotFound("this sweep does not exist".into()))
 }
 
 /// A configuration that was checked when it was stored.

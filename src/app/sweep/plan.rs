@@ -3,7 +3,7 @@
 
 use super::{FoundAgent, FoundSweep, parsed};
 use crate::access::{Action, Allowed, Caller};
-use crate::app::existing::{existing, missing};
+use crate::app::existing::existing;
 use crate::app::sweep::upsert::seed;
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
@@ -224,5 +224,7 @@ pub(super) fn existing_agent(
     id: AgentId,
     licence: &crate::access::Licence,
 ) -> Result<Allowed<FoundAgent>, Error> {
-    existing(caller, Action::SweepAgent, sweep::agent(tx, caller, id)?, licence, || missing("agent", id))
+    existing(caller, Action::SweepAgent, sweep::agent(tx, caller, id)?, licence, || {
+        Error::NotFound("this agent does not exist: register it again".into())
+    })
 }
