@@ -1,6 +1,7 @@
 //! What somebody of another tenant, or nobody at all, gets who knows every name, id, cursor and URL of this one. Texts
 //! that only this tenant may read carry a canary, and no answer to anybody else may have one. Whatever a stranger asks
-//! for is also asked for by names that nobody has, and both answers have to be the same.
+//! for is also asked for by names that nobody has, and both answers have to be the same. Long because every argument and
+//! mutation has a line here.
 
 use crate::artifact::Logger;
 use crate::server::{Place, Server, wait_for};
