@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod artifact;
+mod artifact_permission;
 mod cli;
 mod organization;
 mod permission;
@@ -10,3 +12,4 @@ mod run_many;
 mod run_permission;
 mod server;
 mod tenant;
+mod tenant_artifact;
