@@ -11,15 +11,7 @@ use serde_json::{Value, json};
 const AREAS: [&str; 3] = ["project", "experiments", "keys"];
 
 /// Rows of these areas that nothing serves yet. Whoever serves one takes it out of here.
-const NOT_SERVED: [&str; 7] = [
-    "project:members",
-    "project:visibility",
-    "workspace:update",
-    "sweep:create",
-    "sweep:agent",
-    "sweep:update",
-    "sweep:delete",
-];
+const NOT_SERVED: [&str; 4] = ["project:members", "project:visibility", "workspace:update", "sweep:delete"];
 
 /// Status and body.
 type Told = (u16, String);
@@ -35,6 +27,10 @@ struct Target {
     spare_id: String,
     /// A file of the run, by its id.
     file: String,
+    sweep: String,
+    /// The sweep, and an agent of it, by their ids.
+    sweep_id: String,
+    agent_id: String,
     /// What the request makes, where it makes something.
     new: String,
 }
@@ -50,7 +46,7 @@ impl Target {
 
     /// The answer, whatever the things in it are called. Longest first: one name may be in another.
     fn nameless(&self, told: &Told) -> Told {
-        let mut names = [&self.entity, &self.project, &self.run, &self.spare, &self.new];
+        let mut names = [&self.entity, &self.project, &self.run, &self.spare, &self.sweep, &self.new];
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         (told.0, names.into_iter().fold(told.1.clone(), |text, name| text.replace(name.as_str(), "NAME")))
     }
@@ -101,13 +97,16 @@ impl Asker<'_> {
 
     /// Everything that a row may have changed.
     fn look(&self, at: &Target) -> Value {
-        let text = "query($e: String, $p: String, $r: String!, $new: String!, $spare: String) {
+        let text = "query($e: String, $p: String, $r: String!, $s: String!, $new: String!, $spare: String) {
             made: project(name: $new, entityName: $e) { name }
             spare: project(name: $spare, entityName: $e) { id }
             project(name: $p, entityName: $e) { description new: run(name: $new) { name } run(name: $r) {
-                id notes state stopped historyLineCount files { edges { node { id name } } } } } }";
-        let told = self
-            .query(text, &json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new, "spare": at.spare }));
+                id notes state stopped historyLineCount files { edges { node { id name } } } }
+                sweeps(first: 1) { edges { node { description } } }
+                sweep(sweepName: $s) { state displayName runCount agents { edges { node { id } } } } } }";
+        let variables = json!({ "e": at.entity, "p": at.project, "r": at.run, "s": at.sweep, "new": at.new,
+            "spare": at.spare });
+        let told = self.query(text, &variables);
         assert_eq!(told.0, 200, "{}", told.1);
         serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
     }
@@ -131,6 +130,10 @@ fn tells_id(_: &Target, told: &Told, _: &Value) -> bool {
 }
 
 fn rows() -> Vec<Row> {
+    run_rows().into_iter().chain(sweep_rows()).collect()
+}
+
+fn run_rows() -> Vec<Row> {
     let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
     let is_gone: fn(&Target, &Told, &Value) -> bool = |_, _, after| after["project"]["run"].is_null();
     let is_back: fn(&Target, &Told, &Value) -> bool = |_, _, after| !after["project"]["run"].is_null();
@@ -312,6 +315,69 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+fn sweep_rows() -> Vec<Row> {
+    let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
+    vec![
+        row("run:read", "sweep", read_sweep, tells_id),
+        row("run:read", "sweeps", list_sweeps, tells_id),
+        row("sweep:create", "upsertSweep", create_sweep, |at, _, after| {
+            after["project"]["sweeps"]["edges"][0]["node"]["description"] == at.new.as_str()
+        }),
+        row(
+            "sweep:agent",
+            "createAgent",
+            |asker, at| {
+                let input =
+                    json!({ "entityName": at.entity, "projectName": at.project, "sweep": at.sweep, "host": "h" });
+                asker.mutate("createAgent", &input)
+            },
+            |_, _, after| after["project"]["sweep"]["agents"]["edges"].as_array().map(Vec::len) == Some(2),
+        ),
+        row(
+            "sweep:agent",
+            "agentHeartbeat",
+            |asker, at| asker.mutate("agentHeartbeat", &json!({ "id": at.agent_id, "runState": "{}" })),
+            |_, _, after| after["project"]["sweep"]["state"] == "RUNNING",
+        ),
+        row(
+            "sweep:agent",
+            "enqueueSweepRun",
+            |asker, at| asker.mutate("enqueueSweepRun", &json!({ "id": at.sweep_id, "config": "{\"a\":1}" })),
+            |_, _, after| after["project"]["sweep"]["runCount"] == 1,
+        ),
+        row(
+            "sweep:update",
+            "upsertSweep, its state",
+            |asker, at| asker.mutate("upsertSweep", &json!({ "id": at.sweep_id, "state": "CANCELED" })),
+            |_, _, after| after["project"]["sweep"]["state"] == "CANCELED",
+        ),
+        row(
+            "sweep:update",
+            "upsertSweep, its name",
+            |asker, at| asker.mutate("upsertSweep", &json!({ "id": at.sweep_id, "displayName": "renamed" })),
+            |_, _, after| after["project"]["sweep"]["displayName"] == "renamed",
+        ),
+    ]
+}
+
+fn read_sweep(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String, $p: String, $s: String!) { project(name: $p, entityName: $e) { sweep(sweepName: $s) {
+        id config runs { edges { node { id } } } agents { edges { node { id host } } } } } }";
+    asker.query(text, &json!({ "e": at.entity, "p": at.project, "s": at.sweep }))
+}
+
+fn list_sweeps(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String, $p: String) { project(name: $p, entityName: $e) {
+        totalSweeps sweeps(first: 1) { edges { cursor node { id bestLoss } } } } }";
+    asker.query(text, &json!({ "e": at.entity, "p": at.project }))
+}
+
+fn create_sweep(asker: &Asker<'_>, at: &Target) -> Told {
+    let config = "method: random\nparameters: {a: {values: [1, 2]}}";
+    let input = json!({ "entityName": at.entity, "projectName": at.project, "config": config, "description": at.new });
+    asker.mutate("upsertSweep", &input)
+}
+
 fn delete_run(owner: &Asker<'_>, at: &Target) {
     assert_eq!(owner.mutate("deleteRun", &json!({ "id": at.run_id() })).0, 200);
 }
@@ -396,6 +462,9 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
         spare: format!("spare-{number}"),
         spare_id: String::new(),
         file: String::new(),
+        sweep: String::new(),
+        sweep_id: String::new(),
+        agent_id: String::new(),
         new: format!("new-{number}"),
     };
     let made = json!({ "entityName": at.entity, "modelName": at.project, "name": at.run });
@@ -412,7 +481,25 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
     let found = scene.owner.look(&at);
     at.file = found["project"]["run"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned();
     at.spare_id = found["spare"]["id"].as_str().unwrap().to_owned();
+    arrange_sweep(scene, &mut at);
     at
+}
+
+/// A sweep of the owner's with an agent.
+fn arrange_sweep(scene: &Scene<'_>, at: &mut Target) {
+    let answer = |(status, text): Told| {
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str::<Value>(&text).unwrap()["data"].take()
+    };
+    let config = "method: random\nparameters: {a: {values: [1, 2]}}";
+    let sweep = json!({ "entityName": at.entity, "projectName": at.project, "config": config });
+    let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+    let made = answer(scene.owner.query(text, &json!({ "i": sweep })))["upsertSweep"]["sweep"].take();
+    let named = |value: &Value| value.as_str().unwrap().to_owned();
+    (at.sweep_id, at.sweep) = (named(&made["id"]), named(&made["name"]));
+    let agent = json!({ "entityName": at.entity, "projectName": at.project, "sweep": at.sweep, "host": "h" });
+    let text = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+    at.agent_id = named(&answer(scene.owner.query(text, &json!({ "i": agent })))["createAgent"]["agent"]["id"]);
 }
 
 /// The same request for things that are not there: the run, the project, the entity.
@@ -420,6 +507,9 @@ fn missing(at: &Target) -> [Target; 3] {
     let nowhere = Target {
         file: STANDARD.encode("RunFile:999999999"),
         run: "no-such-run".into(),
+        sweep: "no-such-sweep".into(),
+        sweep_id: STANDARD.encode("Sweep:999999999"),
+        agent_id: STANDARD.encode("Agent:999999999"),
         spare: "no-such-spare".into(),
         spare_id: STANDARD.encode("Project:999999999"),
         ..at.clone()

@@ -16,6 +16,8 @@ const NOBODY: &str = "nobody-";
 const LOGGED: &str = "canary-logged";
 const ADDRESS: &str = "canary-address";
 const FULL_NAME: &str = "canary-full-name";
+/// How many objects lie in one another in a document.
+const WAY_MAX: usize = 7;
 
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
@@ -27,6 +29,10 @@ struct Known {
     person: String,
     email: String,
     files: Vec<String>,
+    /// Its name is drawn, so that of nobody's sweep is the same.
+    sweep: String,
+    sweep_id: String,
+    agent_id: String,
     project_ids: Vec<String>,
     api_key: String,
     member: String,
@@ -58,7 +64,8 @@ impl Known {
         let files = vec![STANDARD.encode("RunFile:999999999")];
         let project_ids = vec![STANDARD.encode("Project:999999999")];
         let (api_key, member) = (STANDARD.encode("ApiKey:999999999"), STANDARD.encode("Member:999999999"));
-        Known { files, project_ids, api_key, member, ..self.renamed(as_nobodys) }
+        let (sweep_id, agent_id) = (STANDARD.encode("Sweep:999999999"), STANDARD.encode("Agent:999999999"));
+        Known { files, project_ids, api_key, member, sweep_id, agent_id, ..self.renamed(as_nobodys) }
     }
 }
 
@@ -87,10 +94,12 @@ impl Schema {
         self.0[of]["fields"].as_array().into_iter().flatten()
     }
 
-    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
+    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way. Ways are
+    /// cut off where they would make the document larger than the server takes; every type is nearer on another way.
     fn whole(&self, of: &str, field: &Value, known: &Known, way: &mut Vec<String>) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        if way.contains(&kind) {
+        let is_object = self.0[&kind]["kind"] == "OBJECT";
+        if way.contains(&kind) || (is_object && way.len() >= WAY_MAX) {
             return None;
         }
         let inside = self.selection(&kind, known, way);
@@ -129,6 +138,8 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
         ("Query", "users", "query") => json!(known.person),
         ("Query", "models", "after") => json!(known.project_cursor),
         ("Project", "runs", "after") => json!(known.run_cursor),
+        ("Project", "sweep", "sweepName") => json!(known.sweep),
+        ("Sweep", "agent", "agentName") => json!(known.agent_id),
         ("Run", "files", "after") => json!(known.file_cursor),
         ("File", "url", "upload") => json!(true),
         ("Run", "sampledHistory", "specs") => json!(["{\"keys\": [\"_step\"], \"samples\": 10}"]),
@@ -150,6 +161,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "minStep"
             | "maxStep"
             | "after"
+            | "before"
             | "useImprovedPagination",
         ) => return None,
         other => panic!("no value for the argument {other:?}: say what a stranger would give"),
@@ -200,6 +212,25 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
+        "upsertSweep" => {
+            let config = "method: random\nparameters: {a: {value: 1}}";
+            let new = json!({ "entityName": known.team, "projectName": known.project, "config": config });
+            let prior = json!({ "$or": [{ "name": known.run }] }).to_string();
+            let mut with_prior = new.clone();
+            with_prior["priorRunsFilters"] = json!(prior);
+            vec![
+                new,
+                with_prior,
+                json!({ "id": known.sweep_id, "state": "CANCELED" }),
+                json!({ "id": known.sweep_id, "displayName": "taken over" }),
+                json!({ "id": known.sweep_id, "config": config, "controller": "{}" }),
+            ]
+        }
+        "createAgent" => vec![
+            json!({ "entityName": known.team, "projectName": known.project, "sweep": known.sweep, "host": "taken-over" }),
+        ],
+        "agentHeartbeat" => vec![json!({ "id": known.agent_id, "runState": "{}" })],
+        "enqueueSweepRun" => vec![json!({ "id": known.sweep_id, "config": "{}" })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
         "deleteApiKey" => vec![json!({ "id": known.api_key })],
         "createAnonymousEntity" => vec![json!({})],
@@ -333,6 +364,9 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
+            sweep: String::new(),
+            sweep_id: String::new(),
+            agent_id: String::new(),
             project_ids: Vec::new(),
             api_key: STANDARD.encode("ApiKey:1"),
             member: STANDARD.encode("Member:1"),
@@ -342,6 +376,7 @@ impl<'s> Tenant<'s> {
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
+        tenant.sweep();
         let found = tenant.ask(
             "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
@@ -386,6 +421,26 @@ impl<'s> Tenant<'s> {
         assert_eq!(self.server.ask_as(None, "PUT", &url, LOGGED).0, 200);
     }
 
+    /// A sweep with an agent and a run that waits for it.
+    fn sweep(&mut self) {
+        let config = format!("method: random\ndescription: {LOGGED}\nparameters: {{key: {{value: {LOGGED}}}}}");
+        let sweep = json!({ "entityName": "wren-team", "projectName": "wren-project", "displayName": LOGGED,
+            "config": config });
+        let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+        let made = self.ask(text, &json!({ "i": sweep }))["upsertSweep"]["sweep"].take();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (self.known.sweep_id, self.known.sweep) = (text(&made["id"]), text(&made["name"]));
+        let agent = json!({ "entityName": "wren-team", "projectName": "wren-project", "sweep": self.known.sweep,
+            "host": LOGGED });
+        let asked = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+        self.known.agent_id = text(&self.ask(asked, &json!({ "i": agent }))["createAgent"]["agent"]["id"]);
+        let beat = json!({ "id": self.known.agent_id, "runState": "{}" });
+        self.ask(
+            "mutation($i: AgentHeartbeatInput!) { agentHeartbeat(input: $i) { commands } }",
+            &json!({ "i": beat }),
+        );
+    }
+
     fn path_of(&self, url: &Value) -> String {
         url.as_str().unwrap().strip_prefix(&self.server.url).unwrap().to_owned()
     }
@@ -395,7 +450,9 @@ impl<'s> Tenant<'s> {
         self.ask(
             "{ models(entityName: \"wren-team\") { edges { node { name description runCount runs { edges { node {
                name displayName notes config summaryMetrics state stopped historyLineCount eventsLineCount logLineCount
-               files { edges { node { name md5 updatedAt } } } } } } } } } }",
+               files { edges { node { name md5 updatedAt } } } } } }
+               totalSweeps sweeps { edges { node { state displayName config controller runCount updatedAt
+               agents { edges { node { id totalRuns heartbeatAt } } } } } } } } } }",
             &Value::Null,
         )
     }

@@ -1,5 +1,7 @@
 """Sweeps with a function as the trial: what is made, what is suggested, how it ends, and how it is read."""
 
+import re
+
 import pytest
 import wandb
 
@@ -16,13 +18,21 @@ AGENT = """
 """
 
 
+def agent_script(project, sweep_id, score, agent=""):
+    """Runs an agent of a sweep to the end."""
+    return f"""
+    score = lambda values: {score}
+{AGENT}
+    wandb.agent({sweep_id!r}, function=train, project={project!r}{agent})
+    """
+
+
 def sweep_script(config, project, score, agent=""):
     """Makes a sweep, runs its agent to the end, and reports the sweep's id and what the trials were given."""
     return f"""
-    config = {config!r}
     score = lambda values: {score}
 {AGENT}
-    sweep_id = wandb.sweep(config, project={project!r})
+    sweep_id = wandb.sweep({config!r}, project={project!r})
     wandb.agent(sweep_id, function=train, project={project!r}{agent})
     print()
     print(json.dumps([sweep_id, seen]))
@@ -175,15 +185,8 @@ def test_results_of_earlier_runs_count(run_script, client, find_sweep):
     (directory / "sweep.yaml").write_text("method: grid\nparameters:\n  a: {values: [1, 2, 3]}\nprogram: train.py\n")
     command = ("sweep", "-p", "prior", "-e", client.person.entity, "-R", "before1", "sweep.yaml")
     made = client.command(*command, directory=directory, WANDB_SILENT="false")
-    (sweep_id,) = {word.split("/")[-1] for line in made.output.splitlines() if "wandb agent" in line for word in line.split()[-1:]}
-    sweep_id = sweep_id.removesuffix("\x1b[0m")
-    run_script(
-        f"""
-        {AGENT}
-        score = lambda values: values["a"]
-        wandb.agent({sweep_id!r}, function=train, project="prior")
-        """
-    )
+    sweep_id = re.search(r"with ID: \W*(?:33m)?(\w{8})", made.output)[1]
+    run_script(agent_script("prior", sweep_id, "values['a']"))
 
     assert sorted(run.config["a"] for run in find_sweep("prior", sweep_id).runs) == [2, 3]
 

@@ -21,6 +21,8 @@ use std::collections::BTreeSet;
 
 /// An agent that was told so often of a run that never began has a script that cannot begin it.
 const HANDED_OUT_MAX: u32 = 5;
+/// An agent that was told to stop runs had so many of them at most.
+const RECENT: usize = 20;
 
 /// What a heartbeat comes to.
 pub struct Beat {
@@ -98,6 +100,7 @@ pub(super) fn beat(
     let sweep = found.sweep.clone();
     let mut beating = Beating { tx, caller, licence, agent: id, found, sweep, plan };
     beating.note_measures()?;
+    beating.note_stopped(live)?;
     let waiting = beating.note_waiting(live)?;
     let Some(commands) = beating.commands(live, waiting, is_last_try)? else { return Ok(None) };
     beating.store_sweep()?;
@@ -121,6 +124,17 @@ impl Beating<'_, '_> {
             let Some(mut trial) = sweep::trial(self.tx, *run)? else { continue };
             trial.is_to_stop = true;
             sweep::put_trial(self.tx, &self.found, *run, &trial)?;
+        }
+        Ok(())
+    }
+
+    /// A program that its agent ended cannot say so itself: its run would seem to go on until it is missed.
+    fn note_stopped(&mut self, live: &BTreeSet<String>) -> Result<(), Error> {
+        for (id, trial, run) in sweep::newest_trials_of(self.tx, self.agent, RECENT)? {
+            let is_gone = run.state.is_alive() && !live.contains(run.name.as_str());
+            if trial.is_to_stop && is_gone {
+                end_run(self.tx, id, RunState::Killed, self.licence)?;
+            }
         }
         Ok(())
     }
@@ -181,9 +195,15 @@ impl Beating<'_, '_> {
         for name in live {
             let Ok(run_name) = RunName::parse(name) else { continue };
             let Some((id, _)) = run::any_named(self.tx, self.found.at.id, &run_name)? else { continue };
-            let Some(trial) = sweep::trial(self.tx, id)?.filter(|trial| trial.sweep == self.found.id) else { continue };
+            let Some(mut trial) = sweep::trial(self.tx, id)?.filter(|trial| trial.sweep == self.found.id) else {
+                continue;
+            };
             let is_anothers = trial.agent.is_some_and(|agent| agent != self.agent);
-            if self.sweep.state == SweepState::Canceled || trial.is_to_stop || is_anothers {
+            if self.sweep.state == SweepState::Canceled && !trial.is_to_stop {
+                trial.is_to_stop = true;
+                sweep::put_trial(self.tx, &self.found, id, &trial)?;
+            }
+            if trial.is_to_stop || is_anothers {
                 stops.push(Command::Stop { run: name.clone() });
             }
         }
@@ -229,7 +249,7 @@ impl Beating<'_, '_> {
         let arguments = self.plan.config.space.arguments(&values).to_text();
         let trial = Trial::new(self.found.id, Some(self.agent), arguments);
         let who = (self.caller, self.licence);
-        let (id, name) = make_trial(self.tx, who, &self.found, &mut self.sweep, trial.clone(), None, &mut random)?;
+        let (id, name) = make_trial(self.tx, who, &self.found, &mut self.sweep, &trial, None, &mut random)?;
         self.hand_out(Waiting { id, name, trial }).map(Some)
     }
 

@@ -15,7 +15,6 @@ pub use agent::NewAgent;
 pub use beat::{Beat, Command};
 pub use upsert::{SweepTarget, UpsertSweep, UpsertedSweep};
 
-use super::existing::missing;
 use super::project::seen;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence};
@@ -103,7 +102,7 @@ impl App {
 
     /// The best value of the metric that a run of the sweep has reached.
     pub async fn best_of_sweep(&self, found: &Allowed<FoundSweep>) -> Result<Option<f64>, Error> {
-        let config = parsed(self.sweep_config(found).await?)?;
+        let config = parsed(&self.sweep_config(found).await?)?;
         let Some(metric) = config.metric else { return Ok(None) };
         let (mut best, mut after) = (None, None);
         loop {
@@ -152,7 +151,7 @@ impl App {
     }
 }
 
-/// A sweep that has to exist, for an action that changes it.
+/// A sweep that has to exist, for an action that changes it. Its id says nothing to people.
 fn existing(
     tx: &impl Read,
     caller: &Caller,
@@ -161,11 +160,11 @@ fn existing(
     licence: &Licence,
 ) -> Result<Allowed<FoundSweep>, Error> {
     let found = sweep::get(tx, caller, id)?;
-    super::existing::existing(caller, action, found, licence, || missing("sweep", id))
+    super::existing::existing(caller, action, found, licence, || Error::NotFound("this sweep does not exist".into()))
 }
 
 /// A configuration that was checked when it was stored.
-fn parsed(text: String) -> Result<SweepConfig, Error> {
-    SweepConfig::parse(&text)
+fn parsed(text: &str) -> Result<SweepConfig, Error> {
+    SweepConfig::parse(text)
         .map_err(|why| Error::Db(crate::db::DbError::Damaged(format!("the configuration of a sweep: {why}"))))
 }

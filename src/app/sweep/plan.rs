@@ -3,7 +3,7 @@
 
 use super::{FoundAgent, FoundSweep, parsed};
 use crate::access::{Action, Allowed, Caller};
-use crate::app::existing::{existing, missing};
+use crate::app::existing::existing;
 use crate::app::sweep::upsert::seed;
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
@@ -68,7 +68,7 @@ impl App {
             Ok::<_, Error>(Situation { agent, config, needs_choice })
         });
         let Situation { agent, config, needs_choice } = situation.await?;
-        let config = parsed(config)?;
+        let config = parsed(&config)?;
         let found: Allowed<FoundSweep> = agent.project(|agent| agent.of.clone());
         let mut plan = Plan {
             config,
@@ -224,5 +224,7 @@ pub(super) fn existing_agent(
     id: AgentId,
     licence: &crate::access::Licence,
 ) -> Result<Allowed<FoundAgent>, Error> {
-    existing(caller, Action::SweepAgent, sweep::agent(tx, caller, id)?, licence, || missing("agent", id))
+    existing(caller, Action::SweepAgent, sweep::agent(tx, caller, id)?, licence, || {
+        Error::NotFound("this agent does not exist: register it again".into())
+    })
 }

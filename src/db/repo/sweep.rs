@@ -266,6 +266,18 @@ pub fn agent_runs(
     Ok(runs)
 }
 
+/// The runs that were given to an agent last, newest first.
+pub fn newest_trials_of(tx: &impl Read, agent: AgentId, limit: usize) -> Result<Vec<(RunId, Trial, Run)>, DbError> {
+    let mut trials = Vec::new();
+    for (_, id) in TRIALS_BY_AGENT.list_last(tx, &agent, None, limit)? {
+        let run = RUNS.get(tx, &id)?.filter(|run| run.deleted_at.is_none());
+        if let (Some(trial), Some(run)) = (TRIALS.get(tx, &id)?, run) {
+            trials.push((id, trial, run));
+        }
+    }
+    Ok(trials)
+}
+
 /// How many runs were given to an agent, counted to `limit`.
 pub fn count_agent_runs(tx: &impl Read, agent: AgentId, limit: usize) -> Result<usize, DbError> {
     Ok(TRIALS_BY_AGENT.list(tx, &agent, None, limit)?.len())

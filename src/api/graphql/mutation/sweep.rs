@@ -79,7 +79,7 @@ pub(super) struct EnqueueSweepRunInput {
 
 #[derive(SimpleObject)]
 pub(super) struct EnqueueSweepRunPayload {
-    /// That of the run.
+    /// The run's name: the client's core looks for its run by it (wandb 0.31.0).
     id: ID,
     run_queue_item_id: String,
     client_mutation_id: Option<String>,
@@ -167,8 +167,8 @@ impl SweepMutation {
         let made = request.app.enqueue_sweep_run(&request.caller, sweep, &config, input.display_name);
         let made = made.await.map_err(failed)?;
         Ok(EnqueueSweepRunPayload {
-            id: id::run(&made),
-            run_queue_item_id: made.run.name.as_str().to_owned(),
+            id: ID(made.run.name.to_string()),
+            run_queue_item_id: made.run.name.to_string(),
             client_mutation_id: input.client_mutation_id,
         })
     }
