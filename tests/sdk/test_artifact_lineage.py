@@ -72,7 +72,8 @@ def test_artifacts_of_a_run_are_listed_over_several_pages(find_run):
     assert {"made:v0", "made:v1", "unused:v0"} <= {artifact.name for artifact in listed}
 
 
-def test_a_draft_that_is_used_is_logged_and_used(run_script, names):
+def test_a_draft_that_is_used_is_an_artifact_of_no_run_and_used(run_script, names, find_artifact):
+    """The client makes it without naming the run, and then says that the run uses it."""
     run_script(
         """
         from versions import version
@@ -82,8 +83,9 @@ def test_a_draft_that_is_used_is_logged_and_used(run_script, names):
         """
     )
 
-    assert names("lineage/both1", "logged") == ["both:v0"]
+    assert names("lineage/both1", "logged") == []
     assert names("lineage/both1", "used") == ["both:v0"]
+    assert find_artifact("lineage/both:mine").logged_by() is None
 
 
 def test_a_version_logged_again_belongs_to_both_runs(run_script, names, find_artifact):
