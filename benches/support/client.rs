@@ -113,7 +113,7 @@ impl Client {
         self.stream(run, &json!({ "complete": true, "exitcode": 0 }))
     }
 
-    fn stream(&mut self, run: &str, body: &Value) -> anyhow::Result<()> {
+    pub fn stream(&mut self, run: &str, body: &Value) -> anyhow::Result<()> {
         let path = self.account.stream_path(run);
         let request = request("POST", &path, Some(&self.account.authorization), body.to_string().as_bytes());
         self.connection.exchange(&request)?.expect(200).context("file_stream")?;

@@ -33,6 +33,8 @@ pub struct Options {
     /// Where clients reach the server; without it, where this request came in.
     pub public_url: Option<String>,
     pub graphql_body_bytes: usize,
+    /// Texts in one answer.
+    pub graphql_answer_bytes: usize,
     pub file_stream_body_bytes: usize,
     /// Request bodies in memory at once, of all doors together.
     pub budget: BodyBudget,

@@ -16,7 +16,7 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::BadUrl(_) => (StatusCode::FORBIDDEN, "bad_url"),
         Error::Interrupted(_) => (StatusCode::REQUEST_TIMEOUT, "interrupted"),
-        Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Forbidden(_) | Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Refused(Refusal::NotLicensed { .. }) => (StatusCode::FORBIDDEN, "not_licensed"),
         Error::Db(_) | Error::Store(_) => match error.trouble() {
             Trouble::Full => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),

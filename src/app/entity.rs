@@ -1,8 +1,8 @@
 //! Entities and organizations as the client's own queries see them. Governing them is in `organization` and `team`.
 
 use super::project::{parse_or_none, seen};
-use super::run::RunPath;
-use super::stream::run_path;
+use super::run::{RunPath, run_path};
+
 use super::{App, Error};
 use crate::access::{Action, Caller, Licence, Principal};
 use crate::db::repo::entity::{self, FoundEntity};
@@ -17,8 +17,7 @@ use crate::domain::name::EntityName;
 pub struct SeenEntity {
     pub id: EntityId,
     pub name: String,
-    /// Whose own it is; a team's and an organization's is nobody's.
-    pub person: Option<UserId>,
+    pub kind: EntityKind,
 }
 
 /// An organization that the caller knows of.
@@ -31,11 +30,7 @@ pub struct SeenOrganization {
 
 impl From<FoundEntity> for SeenEntity {
     fn from(found: FoundEntity) -> Self {
-        let person = match found.entity.kind {
-            EntityKind::Person(person) => Some(person),
-            EntityKind::Team(_) | EntityKind::Organization(_) => None,
-        };
-        Self { id: found.id, name: found.entity.name.to_string(), person }
+        Self { id: found.id, name: found.entity.name.to_string(), kind: found.entity.kind }
     }
 }
 
@@ -113,6 +108,19 @@ impl App {
         found.await
     }
 
+    /// An organization by name: one that the caller knows of.
+    pub async fn find_organization(&self, caller: &Caller, name: &str) -> Result<Option<SeenOrganization>, Error> {
+        // No name would be the caller's own entity.
+        let named = Some(name).filter(|name| !name.is_empty());
+        let found = match named {
+            Some(_) => self.find_entity(caller, named).await?,
+            None => None,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let seen = self.organization_of_entity(caller, found.id).await?;
+        Ok(seen.filter(|seen| seen.entity.id == found.id))
+    }
+
     /// The organization that an entity is in: a team's, or the first one of a person.
     pub async fn organization_of_entity(
         &self,
@@ -142,7 +150,7 @@ impl App {
 fn organization(tx: &impl Read, id: OrganizationId) -> Result<Option<SeenOrganization>, Error> {
     let Some(found) = ORGANIZATIONS.get(tx, &id)? else { return Ok(None) };
     let name = found.name.to_string();
-    let entity = SeenEntity { id: found.entity, name: name.clone(), person: None };
+    let entity = SeenEntity { id: found.entity, name: name.clone(), kind: EntityKind::Organization(id) };
     Ok(Some(SeenOrganization { id, name, entity }))
 }
 

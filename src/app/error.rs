@@ -20,6 +20,9 @@ pub enum Error {
     TooLarge(String),
     #[error("{0}")]
     Conflict(String),
+    /// Of several things that were named, some are not the caller's to do this with; they are listed.
+    #[error("{0}")]
+    Forbidden(String),
     #[error("{0}")]
     NotFound(String),
     /// A signed URL that does not, or no longer, allow this: get a new one.

@@ -12,6 +12,8 @@ use crate::storage::sign::Grant;
 
 /// As many as a client may name in one request.
 const FILES_PER_REQUEST: usize = 10_000;
+/// Paths read at a time; the files themselves are read one by one, as far as a page goes.
+const PATHS_AT_ONCE: usize = 1_000;
 
 /// A file of a run that is there.
 #[derive(Debug, Clone)]
@@ -79,27 +81,45 @@ impl App {
         wanted: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<(Vec<ListedFile>, bool), Error> {
         let found = found.project(Clone::clone);
-        let listed = self.db.read(move |tx| {
+        let read = self.db.read(move |tx| {
             let (mut files, mut after) = (Vec::new(), after);
             loop {
-                let page = file::list(tx, &found, after.as_deref(), FILES_PER_REQUEST)?;
-                after = page.last().map(|(_, file)| file.path.as_str().to_owned());
-                let is_last = page.len() < FILES_PER_REQUEST;
-                for (id, file) in page {
-                    if !wanted(file.path.as_str()) {
-                        continue;
-                    }
+                let page = file::paths(tx, &found, after.as_deref(), PATHS_AT_ONCE)?;
+                let is_last = page.len() < PATHS_AT_ONCE;
+                after = page.last().map(|(path, _)| path.clone());
+                for (_, id) in page.into_iter().filter(|(path, _)| wanted(path)) {
                     if files.len() == limit {
                         return Ok((files, true));
                     }
-                    files.extend(listed(id, file));
+                    files.extend(file::get(tx, &found, id)?.and_then(|file| listed(id, file)));
                 }
                 if is_last {
                     return Ok::<_, Error>((files, false));
                 }
             }
         });
-        listed.await
+        read.await
+    }
+
+    /// How many files there are that `wanted` takes.
+    pub async fn count_run_files(
+        &self,
+        found: &Allowed<FoundRun>,
+        wanted: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<usize, Error> {
+        let found = found.project(Clone::clone);
+        let read = self.db.read(move |tx| {
+            let (mut count, mut after) = (0, None::<String>);
+            loop {
+                let page = file::paths(tx, &found, after.as_deref(), PATHS_AT_ONCE)?;
+                count += page.iter().filter(|(path, _)| wanted(path)).count();
+                if page.len() < PATHS_AT_ONCE {
+                    return Ok::<_, Error>(count);
+                }
+                after = page.into_iter().last().map(|(path, _)| path);
+            }
+        });
+        read.await
     }
 
     /// Those of the named files that are there, in the order of the names.
@@ -140,7 +160,7 @@ impl App {
                 let Some(found) = run::get(tx, &caller, owner)? else { continue };
                 let Some(found) = seen(&caller, Action::RunDelete, Some(found), &licence)? else { continue };
                 if let Some(contents) = file::delete(tx, &found, *id)? {
-                    garbage::discard(tx, found.at.entity.id, StoredObject::RunFile(contents.object))?;
+                    garbage::discard(tx, contents.owner, StoredObject::RunFile(contents.object))?;
                 }
             }
             Ok::<_, Error>(ids.len())

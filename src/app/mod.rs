@@ -1,5 +1,9 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// Alerts of runs.
+mod alert;
+/// API keys of people.
+pub mod api_key;
 /// Artifacts.
 pub mod artifact;
 /// Rewinding and forking runs.
@@ -11,6 +15,7 @@ mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
 /// Entities and organizations, as the client asks for them.
+pub mod custom_chart;
 pub mod entity;
 mod error;
 mod existing;
@@ -18,6 +23,7 @@ mod existing;
 pub mod file;
 /// Reading what was logged.
 pub mod history;
+pub mod invitation;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
@@ -39,6 +45,8 @@ pub mod seal;
 mod seal_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
+/// Sweeps.
+pub mod sweep;
 /// Teams.
 pub mod team;
 #[cfg(test)]
@@ -108,6 +116,8 @@ pub struct Settings {
     pub trash_days: i64,
     /// A draft of an artifact that is older is abandoned.
     pub draft_secs: i64,
+    /// Memory for what lists of runs are filtered and ordered by.
+    pub run_index_bytes: usize,
 }
 
 impl Default for Settings {
@@ -130,6 +140,7 @@ impl Default for Settings {
             preempted_secs: 1800,
             trash_days: 30,
             draft_secs: 72 * 3600,
+            run_index_bytes: 128 << 20,
         }
     }
 }
@@ -161,6 +172,8 @@ pub struct App {
     clock: Clock,
     /// What commits of artifacts have in common.
     commits: Arc<artifact::CommitGate>,
+    /// What lists of runs are answered from.
+    run_indexes: Arc<run_list::RunIndexes>,
     /// What may have to be sealed.
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
@@ -189,6 +202,8 @@ impl App {
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
         let db = db.await.map_err(|_| OpenError::Database { directory, reason: damaged() })??;
+        let (run_indexes, watcher) = run_list::RunIndexes::new(settings.run_index_bytes);
+        db.watch_runs(watcher);
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
@@ -196,6 +211,7 @@ impl App {
             stores,
             signer: Arc::new(Signer::new(&master, None)),
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
+            run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,

@@ -19,6 +19,7 @@ const FIRST_NAME: &str = "default";
 /// A person's place in an organization or a team.
 #[derive(Debug, Clone)]
 pub struct Membership<R> {
+    pub id: UserId,
     pub user: User,
     pub role: R,
     pub since: Timestamp,
@@ -97,7 +98,7 @@ impl App {
             let mut members = Vec::new();
             for (id, member) in organization::members(tx, &found, after, PAGE)? {
                 let Some(user) = user::get(tx, id)? else { continue };
-                members.push((id, Membership { user, role: member.role, since: member.since }));
+                members.push((id, Membership { id, user, role: member.role, since: member.since }));
             }
             Ok::<_, Error>(Page::of(members))
         });
@@ -132,7 +133,7 @@ impl App {
                     organization::put_member(tx, &found, id, role)?
                 }
             };
-            Ok::<_, Error>((found.id, id, Membership { user, role: member.role, since: member.since }))
+            Ok::<_, Error>((found.id, id, Membership { id, user, role: member.role, since: member.since }))
         });
         let (organization, id, member) = put.await?;
         tracing::info!(%organization, user.id = %id, role = member.role.as_str(), "set a role in an organization");

@@ -1,10 +1,14 @@
 //! People as the client's own queries see them. Making and deleting them is in `user`.
 
 use super::{App, Error};
-use crate::access::{Caller, Principal};
+use crate::access::{Caller, Principal, TeamRole};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
-use crate::domain::id::{ApiKeyId, UserId};
+use crate::domain::id::UserId;
+use crate::domain::user::User;
+
+/// The client takes the members of a team as one list.
+const MEMBERS_MAX: usize = 10_000;
 
 /// A person, as far as the caller may know them: a run's owner is no secret to who sees the run.
 #[derive(Debug, Clone)]
@@ -22,14 +26,17 @@ pub struct PrivateFacts {
     pub is_system_admin: bool,
 }
 
-/// One of the caller's own keys, by how it begins.
-#[derive(Debug, Clone)]
-pub struct OwnKey {
-    pub id: ApiKeyId,
-    pub begins_with: String,
-}
-
 impl Person {
+    fn seen_by(caller: &Caller, id: UserId, user: User) -> Self {
+        let knows = match caller.principal {
+            Principal::User { id: own, system_admin } => own == id || system_admin,
+            Principal::Operator | Principal::System => true,
+            Principal::Anonymous => false,
+        };
+        let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
+        Self { id, username: user.name.to_string(), full_name: user.full_name, private }
+    }
+
     /// Stands where the owner of something was deleted.
     pub fn deleted(username: &str) -> Self {
         Self { id: UserId(0), username: username.to_owned(), full_name: None, private: None }
@@ -46,17 +53,34 @@ impl App {
     }
 
     pub async fn find_person(&self, caller: &Caller, id: UserId) -> Result<Option<Person>, Error> {
-        let caller = *caller;
-        let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
-        Ok(found.map(|user| {
-            let knows = match caller.principal {
-                Principal::User { id: own, system_admin } => own == id || system_admin,
-                Principal::Operator | Principal::System => true,
-                Principal::Anonymous => false,
-            };
-            let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
-            Person { id, username: user.name.to_string(), full_name: user.full_name, private }
-        }))
+        Ok(self.find_people(caller, vec![id]).await?.pop())
+    }
+
+    /// Those of the people who are there, each once.
+    pub async fn find_people(&self, caller: &Caller, mut ids: Vec<UserId>) -> Result<Vec<Person>, Error> {
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.db.read(move |tx| {
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(user::get(tx, id)?.map(|user| (id, user)));
+            }
+            Ok::<_, Error>(found)
+        });
+        Ok(found.await?.into_iter().map(|(id, user)| Person::seen_by(caller, id, user)).collect())
+    }
+
+    /// Everybody in the team, with their roles there.
+    pub async fn all_team_members(&self, caller: &Caller, team: &str) -> Result<Vec<(Person, TeamRole)>, Error> {
+        let (mut members, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.list_team_members(caller, team, after).await?;
+            members.extend(page.items.into_iter().map(|it| (Person::seen_by(caller, it.id, it.user), it.role)));
+            after = page.next;
+            if after.is_none() || members.len() >= MEMBERS_MAX {
+                return Ok(members);
+            }
+        }
     }
 
     /// A person by their user name or e-mail address, for themself and for those who share an organization with them.
@@ -71,12 +95,6 @@ impl App {
             Some(id) => self.find_person(caller, id).await,
             None => Ok(None),
         }
-    }
-
-    pub async fn own_api_keys(&self, caller: &Caller) -> Result<Vec<OwnKey>, Error> {
-        let Some(id) = caller.user_id() else { return Ok(Vec::new()) };
-        let keys = self.db.read(move |tx| user::keys_of(tx, id).map_err(Error::from)).await?;
-        Ok(keys.into_iter().map(|(id, key)| OwnKey { id, begins_with: key.begins_with }).collect())
     }
 }
 

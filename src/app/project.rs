@@ -5,15 +5,21 @@ use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
 use crate::db::DbError;
 use crate::db::repo::entity::{self, FoundEntity};
-use crate::db::repo::project;
+use crate::db::repo::{project, run};
+use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::id::ProjectId;
 use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
+use crate::domain::project::{Project, ProjectName};
+use crate::domain::run::Run;
 
 pub use crate::db::repo::project::{FoundProject, ProjectPath};
 
 /// How many projects are looked at to fill a page of those that the caller sees.
 const LOOKED_AT_MAX: usize = 10_000;
+
+/// Runs that go into the trash along with their project: others wait behind the transaction.
+const RUNS_DELETED_MAX: usize = 1_000;
 
 /// A change of a project, or a new one. `None` leaves a field as it is.
 #[derive(Debug, Clone)]
@@ -89,6 +95,64 @@ impl App {
             Ok::<_, Error>((caller.may(Action::ProjectRead, found.again(), &licence)?, is_new))
         });
         upserted.await
+    }
+}
+
+impl App {
+    /// Gives the project another name. What is under way in it under the old one is refused from then on.
+    pub async fn rename_project(
+        &self,
+        caller: &Caller,
+        at: ProjectPath,
+        name: &str,
+    ) -> Result<Allowed<FoundProject>, Error> {
+        let name = ProjectName::parse(name).map_err(|why| Error::invalid("newProjectName", &why))?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let renamed = self.db.write(move |tx| {
+            let gone = || missing("project", format_args!("{}/{}", at.entity, at.project));
+            let found = existing(&caller, Action::ProjectUpdate, project::find(tx, &caller, &at)?, &licence, gone)?;
+            let changed = Project { name: name.clone(), ..found.project.clone() };
+            match project::update(tx, &found, &changed) {
+                Err(PutError::Taken(_)) => return Err(Error::Conflict(format!("there is a project `{name}` already"))),
+                stored => stored?,
+            }
+            let found = found.map(|found| FoundProject { project: changed, ..found });
+            Ok::<_, Error>(caller.may(Action::ProjectRead, found.again(), &licence)?)
+        });
+        renamed.await
+    }
+
+    /// Deletes a project, and puts the caller's runs in it into the trash, from which they are removed in time. Nobody
+    /// else's run is deleted with it, nor one in the trash that they may still restore.
+    pub async fn delete_project(&self, caller: &Caller, id: ProjectId) -> Result<(), Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let deleted = self.db.write(move |tx| {
+            let gone = || Error::NotFound("this project does not exist".into());
+            let found = existing(&caller, Action::ProjectDelete, project::get(tx, &caller, id)?, &licence, gone)?;
+            let runs = run::of_deleted_project(tx, &found, RUNS_DELETED_MAX + 1)?;
+            if runs.len() > RUNS_DELETED_MAX {
+                let why = format!("the project has more than {RUNS_DELETED_MAX} runs; delete or move them first");
+                return Err(Error::Conflict(why));
+            }
+            let is_own = |run: &Run| run.owner.is_some() && run.owner == caller.user_id();
+            let others: Vec<String> =
+                runs.iter().filter(|(_, run)| !is_own(run)).map(|(_, run)| run.name.to_string()).collect();
+            if !others.is_empty() {
+                let names = super::run::listed(&others);
+                let why = format!(
+                    "nothing was deleted: in the project, or in its trash, {names} somebody else's; they are for their                      owners to delete or move"
+                );
+                return Err(Error::Forbidden(why));
+            }
+            for (id, run) in &runs {
+                run::delete_with_project(tx, &found, *id, run)?;
+            }
+            project::delete(tx, &found)?;
+            Ok::<_, Error>(found.id)
+        });
+        let id = deleted.await?;
+        tracing::info!(project.id = %id, "deleted a project");
+        Ok(())
     }
 }
 

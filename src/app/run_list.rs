@@ -1,7 +1,14 @@
 //! Listing and counting the runs of a project, with the filters and orders of the client's `Api().runs`.
-//! By creation, either way, a list is a walk along an index that stops when the page is full; one by names looks the
-//! names up. Every other order reads all runs of the project for each page, and keeps only the page in memory.
+//! All runs by creation are a walk along the database's index that stops when the page is full; a list by names looks the
+//! names up. Everything else is answered from columns in memory (`index`), and where these would be too large, by
+//! reading all runs of the project for each page (`scan`).
 
+mod columns;
+mod index;
+#[cfg(test)]
+mod index_tests;
+mod marks;
+mod row;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -13,15 +20,15 @@ use crate::db::repo::project::{self, FoundProject};
 use crate::db::repo::run::{self, ByCreation, FoundRun};
 use crate::domain::id::ProjectId;
 use crate::domain::run_query::{Position, RunFilter, RunOrder, RunQuery};
-use scan::{Scan, Source};
+use scan::{Candidates, Scan};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Index entries counted in one read.
-const COUNTED_AT_ONCE: usize = 20_000;
+pub use index::RunIndexes;
 
 /// Which runs, in which order, from where on.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct RunListing {
     /// JSON text.
     pub filters: Option<String>,
     /// `+key`, `-key` or `key`; creation, oldest first, when there is none.
@@ -44,7 +51,7 @@ impl App {
         &self,
         caller: &Caller,
         at: &Allowed<FoundProject>,
-        wanted: Wanted,
+        wanted: RunListing,
     ) -> Result<RunPage, Error> {
         let filter = parse_filter(wanted.filters.as_deref())?;
         let order = RunOrder::parse(wanted.order.as_deref()).map_err(|why| Error::invalid("order", &why))?;
@@ -53,18 +60,56 @@ impl App {
             order.parse_position(text).ok_or_else(unknown)
         };
         let after = wanted.after.as_deref().map(read_position).transpose()?;
-        let query = RunQuery::new(filter, order);
-        let names = names(&query);
-        let is_by_creation = query.order().field().is_none() && names.is_none();
-        let source = match names {
-            Some(names) => Source::Names(names),
-            None => Source::Creation(ByCreation {
-                newest_first: is_by_creation && query.order().is_descending(),
-                after: after.as_ref().filter(|_| is_by_creation).map(|place| (place.created_at, place.id)),
-            }),
-        };
-        let scan = Scan::new(self, caller, at.id, query, source);
-        if is_by_creation { first(scan, wanted.limit).await } else { least(scan, after, wanted.limit).await }
+        let query = Arc::new(RunQuery::new(filter, order));
+        let (project, limit) = (at.id, wanted.limit);
+        if let Some(names) = names(&query) {
+            let scan = Scan::new(self, caller, project, &query, Candidates::Names(names));
+            return least(scan, after, limit).await;
+        }
+        if query.order().field().is_none() && query.filter().is_all() {
+            let after = after.map(|place| (place.created_at, place.id));
+            let by = ByCreation { newest_first: query.order().is_descending(), after };
+            return first(Scan::new(self, caller, project, &query, Candidates::Creation(by)), limit).await;
+        }
+        let wanted = limit.saturating_add(1);
+        match self.first_by_index(caller, project, &query, after.clone(), wanted).await? {
+            Some(places) => self.page_of(caller, project, places, limit).await,
+            None => self.list_by_scan(caller, project, &query, after, limit).await,
+        }
+    }
+
+    /// Reads every run of the project.
+    async fn list_by_scan(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        query: &Arc<RunQuery>,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<RunPage, Error> {
+        let all = Candidates::Creation(ByCreation::default());
+        least(Scan::new(self, caller, project, query, all), after, limit).await
+    }
+
+    /// The runs at these places. One that was deleted just now is left out.
+    async fn page_of(
+        &self,
+        caller: &Caller,
+        id: ProjectId,
+        places: Vec<Position>,
+        limit: usize,
+    ) -> Result<RunPage, Error> {
+        let (caller, licence) = (*caller, self.licence.clone());
+        let read = self.db.read(move |tx| {
+            let found = project::get(tx, &caller, id)?;
+            let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(Vec::new()) };
+            let mut runs = Vec::with_capacity(places.len());
+            for place in places {
+                runs.extend(run::listed(tx, &at, place.id)?.map(|found| (place, found)));
+            }
+            Ok::<_, Error>(runs)
+        });
+        Ok(page(read.await?, limit))
     }
 
     /// How many runs of the project match.
@@ -75,35 +120,20 @@ impl App {
         filters: Option<String>,
     ) -> Result<usize, Error> {
         let filter = parse_filter(filters.as_deref())?;
-        if filter.is_all() {
-            return self.count_all(caller, at.id).await;
-        }
-        let query = RunQuery::new(filter, RunOrder::default());
-        let source = names(&query).map_or(Source::Creation(ByCreation::default()), Source::Names);
-        let mut scan = Scan::new(self, caller, at.id, query, source);
+        let query = Arc::new(RunQuery::new(filter, RunOrder::default()));
+        let candidates = match names(&query) {
+            Some(names) => Candidates::Names(names),
+            None => match self.count_by_index(caller, at.id, &query).await? {
+                Some(count) => return Ok(count),
+                None => Candidates::Creation(ByCreation::default()),
+            },
+        };
+        let mut scan = Scan::new(self, caller, at.id, &query, candidates);
         let mut count = 0;
         while let Some(matching) = scan.next(usize::MAX).await? {
             count += matching.len();
         }
         Ok(count)
-    }
-
-    async fn count_all(&self, caller: &Caller, id: ProjectId) -> Result<usize, Error> {
-        let (mut count, mut after) = (0, None);
-        loop {
-            let (caller, licence) = (*caller, self.licence.clone());
-            let counted = self.db.read(move |tx| {
-                let found = project::get(tx, &caller, id)?;
-                let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok((0, None)) };
-                Ok::<_, Error>(run::count(tx, &at, after, COUNTED_AT_ONCE)?)
-            });
-            let (counted, last) = counted.await?;
-            count += counted;
-            after = last;
-            if counted < COUNTED_AT_ONCE {
-                return Ok(count);
-            }
-        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Text of one segment, which is in memory while it is made.
-const SEGMENT_TEXT_BYTES: usize = 32 << 20;
+const SEGMENT_TEXT_BYTES: usize = 16 << 20;
 /// Compressed bytes read for one segment.
 const SEGMENT_CHUNK_BYTES: usize = 8 << 20;
 /// Larger facts are made from the rows again when somebody asks.

@@ -7,7 +7,7 @@ use super::{App, Error, last_admin};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
-use crate::db::repo::{organization, user};
+use crate::db::repo::{entity, organization, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::Entity;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
@@ -24,6 +24,14 @@ pub struct CreateTeam {
     pub organization: String,
     /// Its first members; nobody else becomes one by making it.
     pub admins: Vec<String>,
+}
+
+/// A team to be in the organization of whoever makes it.
+#[derive(Debug, Clone)]
+pub struct NewTeamAt {
+    pub name: String,
+    /// Its first member; without one whoever makes it.
+    pub admin: Option<String>,
 }
 
 /// A team, and the name of the organization that owns it.
@@ -63,6 +71,25 @@ impl App {
         let (team, organization) = created.await?;
         tracing::info!(team.id = %team.id, "created a team");
         Ok(Team { id: team.id, entity: team.entity, organization })
+    }
+
+    /// Makes a team in the first organization of the caller, or of the instance for who is in none.
+    pub async fn create_team_at_home(&self, caller: &Caller, new: NewTeamAt) -> Result<Team, Error> {
+        let asking = *caller;
+        let home = self.db.read(move |tx| {
+            let own = match asking.user_id() {
+                Some(user) => entity::organizations_of(tx, user)?.into_iter().next(),
+                None => None,
+            };
+            let home = own.map_or_else(|| organization::first_id(tx), |own| Ok(Some(own)))?;
+            let organization = home.map(|id| organization::name_of(tx, id)).transpose()?.flatten();
+            let user = asking.user_id().map(|id| user::get(tx, id)).transpose()?.flatten();
+            Ok::<_, Error>((organization, user.map(|user| user.name.to_string())))
+        });
+        let (organization, own_name) = home.await?;
+        let organization = organization.ok_or_else(|| missing("organization", "default"))?.to_string();
+        let admins = new.admin.or(own_name).into_iter().collect();
+        self.create_team(caller, CreateTeam { name: new.name, organization, admins }).await
     }
 
     /// The teams that the caller sees, of one organization or of all. A page may be short, or empty, and have a next.
@@ -119,7 +146,7 @@ impl App {
             let mut members = Vec::new();
             for (id, member) in team::members(tx, &found, after, PAGE)? {
                 let Some(user) = user::get(tx, id)? else { continue };
-                members.push((id, Membership { user, role: member.role, since: member.since }));
+                members.push((id, Membership { id, user, role: member.role, since: member.since }));
             }
             Ok::<_, Error>(Page::of(members))
         });
@@ -168,11 +195,23 @@ impl App {
                     }
                 }
             };
-            Ok::<_, Error>((found.id, user, Membership { user: person, role: member.role, since: member.since }))
+            Ok::<_, Error>((
+                found.id,
+                user,
+                Membership { id: user, user: person, role: member.role, since: member.since },
+            ))
         });
         let (team, user, member) = put.await?;
         tracing::info!(team.id = %team, user.id = %user, role = member.role.as_str(), "set a role in a team");
         Ok(member)
+    }
+
+    /// The same by the person's id.
+    pub async fn remove_team_member_by_id(&self, caller: &Caller, team: &str, id: UserId) -> Result<(), Error> {
+        let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
+        // Nobody of that id is answered like somebody who is no member.
+        let username = found.map_or_else(|| id.to_string(), |user| user.name.to_string());
+        self.remove_team_member(caller, team, &username).await
     }
 
     /// Takes the person out, or lets them leave; what they made stays.

@@ -50,11 +50,11 @@ impl World {
         let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::fixed_at(START));
         let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
         let person = CreateUser {
-            username: "ada".into(),
+            username: Some("ada".into()),
             email: "ada@example.com".into(),
             name: None,
             password: None,
-            api_key: None,
+            api_key: crate::app::user::FirstKey::Made,
             system_admin: false,
             organization: super::organization::JoinOrganization::First,
         };

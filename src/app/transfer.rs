@@ -87,14 +87,14 @@ impl App {
             let why = "the bytes that arrived have another MD5 than declared; send them again";
             return Err(Error::Interrupted(why.into()));
         }
-        self.list_contents(id, object, received, ticket).await?;
+        self.list_contents(id, (owner, object), received, ticket).await?;
         Ok(received.md5)
     }
 
     async fn list_contents(
         &self,
         id: FileId,
-        object: ObjectId,
+        (owner, object): (EntityId, ObjectId),
         received: Received,
         ticket: Ticket,
     ) -> Result<(), Error> {
@@ -102,10 +102,10 @@ impl App {
         let stored = self.db.write(move |tx| {
             let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(false) };
             let found = as_system(Action::RunLog, found)?;
-            let contents = FileContents { object, size_bytes, md5, uploaded_at: tx.now() };
+            let contents = FileContents { object, owner, size_bytes, md5, uploaded_at: tx.now() };
             let Some(replaced) = file::set_contents(tx, &found, id, contents)? else { return Ok(false) };
             if let Some(replaced) = replaced {
-                garbage::discard(tx, found.at.entity.id, StoredObject::RunFile(replaced.object))?;
+                garbage::discard(tx, replaced.owner, StoredObject::RunFile(replaced.object))?;
             }
             Ok::<_, Error>(garbage::keep(tx, &ticket)?)
         });
@@ -128,8 +128,8 @@ impl App {
     async fn open_file(&self, object: ObjectId) -> Result<FileDownload, Error> {
         let found = self.db.read(move |tx| {
             let Some((file, found)) = file::by_object(tx, &Caller::SYSTEM, object)? else { return Ok(None) };
-            let owner: EntityId = as_system(Action::RunRead, found)?.at.entity.id;
-            Ok::<_, Error>(Some((file.path, owner)))
+            as_system(Action::RunRead, found)?;
+            Ok::<_, Error>(file.contents.map(|contents| (file.path, contents.owner)))
         });
         let (path, owner) = found.await?.ok_or_else(gone)?;
         let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();

@@ -1,9 +1,11 @@
-//! The trash: deleted runs are kept for a while, then removed for good with everything that was theirs.
+//! The trash: deleted runs are kept for a while, then removed for good with everything that was theirs. One whose time
+//! is over cannot be restored, so that nothing comes back half removed.
 
 use super::{App, Error};
 use crate::db::repo::artifact::purge;
 use crate::db::repo::{file, run, stream};
 use crate::db::tx::WriteTx;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::RunId;
 
 /// Runs looked at in one read.
@@ -12,11 +14,20 @@ const PAGE: usize = 100;
 const RECORDS: usize = 500;
 const SECS_PER_DAY: i64 = 86_400;
 
+/// Runs that were deleted until then are removed for good.
+pub(super) fn due(now: Timestamp, trash_days: i64) -> Timestamp {
+    now.plus_secs(-trash_days * SECS_PER_DAY)
+}
+
+pub(super) fn removed_at(deleted_at: Timestamp, trash_days: i64) -> Timestamp {
+    deleted_at.plus_secs(trash_days * SECS_PER_DAY)
+}
+
 impl App {
     /// Removes the runs that were in the trash for long enough. Says how many. May be cut off anywhere: the run itself
     /// goes last.
     pub async fn purge_trash(&self) -> Result<usize, Error> {
-        let before = self.clock.now().plus_secs(-self.settings.trash_days * SECS_PER_DAY);
+        let before = due(self.clock.now(), self.settings.trash_days);
         let mut purged = 0;
         loop {
             let due = self.db.read(move |tx| run::deleted_before(tx, before, PAGE).map_err(Error::from)).await?;
@@ -106,7 +117,7 @@ mod tests {
 
         let again = app.upsert_run(&world.ada, named("r")).await.unwrap();
         assert!(again.inserted);
-        assert_eq!(app.run_streams(&again.run).await.unwrap().history.lines, 0);
+        assert_eq!(app.run_streams(&[&again.run]).await.unwrap()[0].history.lines, 0);
         let (files, _) = app.list_run_files(&again.run, None, 10, |_| true).await.unwrap();
         assert!(files.is_empty());
         assert_eq!(faults(app).await, Vec::<String>::new());

@@ -1,25 +1,35 @@
-//! People: creating, listing and deleting them, and who a key belongs to.
+//! People: creating, listing and deleting them.
 
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, last_admin};
+use super::{App, Error, invitation, last_admin};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
+use crate::db::repo::{api_key, entity};
+use crate::db::tx::Read;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{User, check_email};
+use crate::domain::user::{KeyRecord, User, check_email};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.
 pub struct CreateUser {
-    pub username: String,
+    /// Without one it is made from the e-mail address.
+    pub username: Option<String>,
     pub email: String,
     pub name: Option<String>,
     pub password: Option<Secret>,
-    /// A key the person has already; without it one is made.
-    pub api_key: Option<Secret>,
+    pub api_key: FirstKey,
     pub system_admin: bool,
     pub organization: JoinOrganization,
+}
+
+/// What a new person's first API key is.
+pub enum FirstKey {
+    Made,
+    /// One that the person has already.
+    Given(Secret),
+    None,
 }
 
 /// The new person; the key is there when it was made here, and shown only now.
@@ -33,32 +43,41 @@ impl App {
         // Refused before any work: hashing a password is dear.
         let licence = self.licence.clone();
         caller.may(Action::UserManage, user::instance(), &licence)?;
-        let name = EntityName::parse(&input.username).map_err(|why| Error::invalid("username", &why))?;
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
-        let is_made = input.api_key.is_none();
+        let parse = |name: &String| EntityName::parse(name).map_err(|why| Error::invalid("username", &why));
+        let name = input.username.as_ref().map(parse).transpose()?;
         let key = match &input.api_key {
-            Some(given) => ApiKey::check_imported(given.expose()).map_err(|why| Error::invalid("api_key", &why))?,
-            None => ApiKey::generate(),
+            FirstKey::Made => Some(ApiKey::generate()),
+            FirstKey::Given(given) => {
+                Some(ApiKey::check_imported(given.expose()).map_err(|why| Error::invalid("api_key", &why))?)
+            }
+            FirstKey::None => None,
         };
-        let new = NewUser {
-            name,
-            email: input.email,
-            full_name: input.name,
-            password_hash: hash_on_pool(input.password).await?,
-            system_admin: input.system_admin,
-            key_hash: self.keys.hash(key.expose()),
-            key_begins_with: key.begins_with(),
-        };
+        let kept = key.as_ref().map(|key| (self.keys.hash(key.expose()), key.begins_with()));
+        let password_hash = hash_on_pool(input.password).await?;
+        let (email, full_name, system_admin) = (input.email, input.name, input.system_admin);
         let caller = *caller;
         let created = self.db.write(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
-            let (id, user) = user::create(tx, &instance, new.clone())?;
+            let name = match &name {
+                Some(name) => name.clone(),
+                None => name_from_email(tx, &email)?,
+            };
+            let (email, full_name, password_hash) = (email.clone(), full_name.clone(), password_hash.clone());
+            let (id, user) =
+                user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
+            if let Some((hash, begins_with)) = &kept {
+                let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
+                let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
+                api_key::create(tx, &of, &KeyRecord { user: id, hash, begins_with, description: None, created_at })?;
+            }
             organization::join(tx, &caller, id, &input.organization, &licence)?;
+            invitation::accept_waiting(tx, (id, &user), &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
         tracing::info!(user.id = %id, user.system_admin, "created a person");
-        Ok(CreatedUser { user, api_key: is_made.then_some(key) })
+        Ok(CreatedUser { user, api_key: key.filter(|_| matches!(input.api_key, FirstKey::Made)) })
     }
 
     /// People in the order of their creation, after the person `after`.
@@ -99,13 +118,21 @@ impl App {
     pub async fn has_people(&self) -> Result<bool, Error> {
         self.db.read(|tx| user::is_anybody_there(tx).map_err(Error::from)).await
     }
+}
 
-    /// Who a request with this key comes from.
-    pub async fn caller_of_key(&self, key: &str) -> Result<Caller, Error> {
-        let hash = self.keys.hash(key);
-        let found = self.db.look_up(|tx| user::caller_of_key(tx, &hash))?;
-        found.ok_or(Error::Unauthenticated)
+/// The part before the `@`, as far as it can be a name, with a number behind it if somebody has it.
+fn name_from_email(tx: &impl Read, email: &str) -> Result<EntityName, Error> {
+    const TRIED_MAX: usize = 1000;
+    let local = email.split('@').next().unwrap_or_default();
+    let plain: String = local.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(100).collect();
+    let numbered = (2..TRIED_MAX).map(|number| format!("{plain}-{number}"));
+    for text in std::iter::once(plain.clone()).chain(numbered) {
+        let Ok(name) = EntityName::parse(&text) else { continue };
+        if entity::named(tx, &name)?.is_none() {
+            return Ok(name);
+        }
     }
+    Err(Error::Conflict(format!("no user name like `{plain}` is free; make the person with a name of your choice")))
 }
 
 async fn hash_on_pool(password: Option<Secret>) -> Result<Option<String>, Error> {

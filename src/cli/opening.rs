@@ -29,6 +29,7 @@ pub fn api_options(config: &Config) -> api::Options {
     api::Options {
         public_url: config.server.public_url.clone().map(|url| url.trim_end_matches('/').to_owned()),
         graphql_body_bytes: config.limits.graphql_body_bytes(),
+        graphql_answer_bytes: config.limits.graphql_answer_bytes(),
         file_stream_body_bytes: config.limits.file_stream_body_bytes(),
         budget: BodyBudget::new(config.limits.in_flight_bytes(), BUDGET_WAIT),
         body_idle: Duration::from_secs(config.server.body_idle_secs),
@@ -59,5 +60,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         preempted_secs: i64::try_from(runs.preempted_secs)?,
         trash_days: i64::try_from(runs.trash_days)?,
         draft_secs: i64::try_from(artifacts.draft_hours * 3600)?,
+        run_index_bytes: runs.index_bytes(),
     })
 }

@@ -11,6 +11,8 @@ pub struct Limits {
     pub file_stream_body_mib: u64,
     /// Largest body of one GraphQL request, in MiB after decompression. Default: 16.
     pub graphql_body_mib: u64,
+    /// Most texts in one GraphQL answer, in MiB: configs, summaries and rows together. Default: 64.
+    pub graphql_answer_mib: u64,
     /// Largest single value in history or summary, in KiB. Default: 1024.
     pub value_kib: u64,
     /// Largest history row, in MiB. Default: 25.
@@ -32,6 +34,10 @@ impl Limits {
 
     pub fn graphql_body_bytes(&self) -> usize {
         mib_to_bytes(self.graphql_body_mib)
+    }
+
+    pub fn graphql_answer_bytes(&self) -> usize {
+        mib_to_bytes(self.graphql_answer_mib)
     }
 
     pub fn value_bytes(&self) -> usize {
@@ -58,6 +64,7 @@ impl Limits {
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.range("limits.file_stream_body_mib", self.file_stream_body_mib, 1, 1024);
         problems.range("limits.graphql_body_mib", self.graphql_body_mib, 1, 1024);
+        problems.range("limits.graphql_answer_mib", self.graphql_answer_mib, 1, 1024);
         problems.range("limits.value_kib", self.value_kib, 1, 1024 * 1024);
         problems.range("limits.row_mib", self.row_mib, 1, 1024);
         problems.range("limits.config_mib", self.config_mib, 1, 1024);

@@ -3,6 +3,8 @@
 
 /// Tables whatever they hold.
 pub mod any_table;
+/// Which runs a commit changed.
+pub mod changed_run;
 pub mod engine;
 /// Keys as bytes that sort like their values.
 pub mod key;
@@ -21,9 +23,10 @@ pub mod verify;
 mod writer;
 
 use crate::domain::clock::Clock;
+use changed_run::Watcher;
 use engine::{Engine, EngineError};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tx::{ReadTx, WriteTx};
@@ -79,24 +82,33 @@ pub struct Db {
     reads: Arc<Semaphore>,
     read_age: Duration,
     commits: Arc<AtomicU64>,
+    watcher: Arc<OnceLock<Watcher>>,
 }
 
 impl Db {
     pub fn new(engine: Arc<dyn Engine>, clock: Clock, limits: &Limits) -> std::io::Result<Self> {
         let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer::start(engine.clone(), clock, limits.queued_writes, commits.clone())?;
+        let watcher = Arc::default();
+        let told = writer::Told { commits: Arc::clone(&commits), watcher: Arc::clone(&watcher) };
+        let writer = Writer::start(engine.clone(), clock, limits.queued_writes, told)?;
         Ok(Self {
             engine,
             writer: Arc::new(writer),
             reads: Arc::new(Semaphore::new(limits.open_reads)),
             read_age: limits.read_age,
             commits,
+            watcher,
         })
     }
 
     /// How many commits this process has made: what a cache compares, instead of a clock.
     pub fn sequence(&self) -> u64 {
         self.commits.load(Ordering::Acquire)
+    }
+
+    /// From now on `watcher` is told which runs change. There is one; a second is not heard.
+    pub fn watch_runs(&self, watcher: Watcher) {
+        let _second = self.watcher.set(watcher);
     }
 
     /// Whether a snapshot can be taken.

@@ -13,17 +13,21 @@ use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::custom_chart::CustomChart;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, EntityId, FileId, IdKind, JobId,
-    ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, UserId,
+    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, CustomChartId, EntityId,
+    FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, SweepId,
+    UserId,
 };
+use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
+use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::user::{KeyRecord, User};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +59,14 @@ pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
+pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitations");
+/// By the team and the e-mail address in lower case.
+pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
+pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
+
+pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
+pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
+
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
 
@@ -67,6 +79,7 @@ pub const RUNS_BY_CREATION: Index<(ProjectId, Timestamp, RunId)> = Index::new(19
 pub const ALIVE_RUNS: Index<RunId> = Index::new(20, "alive_runs");
 /// Those in the trash, oldest first.
 pub const DELETED_RUNS: Index<(Timestamp, RunId)> = Index::new(21, "deleted_runs");
+pub const DELETED_RUNS_BY_PROJECT: Index<(ProjectId, Timestamp, RunId)> = Index::new(64, "deleted_runs_by_project");
 pub const RUN_CONFIGS: Table<RunId, JsonText> = Table::new(22, "run_configs");
 /// What the client says itself.
 pub const RUN_SUMMARIES: Table<RunId, JsonText> = Table::new(23, "run_summaries");
@@ -74,6 +87,8 @@ pub const RUN_STREAMS: Table<RunId, RunStreams> = Table::new(24, "run_streams");
 
 pub const RUN_FILES: Table<FileId, RunFile> = Table::new(25, "run_files");
 pub const RUN_FILE_BY_PATH: Unique<(RunId, String), FileId> = Unique::new(26, "run_file_by_path");
+/// Those whose bytes have arrived.
+pub const LISTED_RUN_FILES: Unique<(RunId, String), FileId> = Unique::new(63, "listed_run_files");
 /// The file whose newest contents an object is.
 pub const RUN_FILE_BY_OBJECT: Unique<ObjectId, FileId> = Unique::new(28, "run_file_by_object");
 
@@ -90,6 +105,21 @@ pub const SEALED_PARTS: Table<(RunId, Stream, u32), SealedPart> = Table::new(42,
 pub const PARTS_BY_SEGMENT: Index<(SegmentId, RunId, Stream, u32)> = Index::new(43, "parts_by_segment");
 /// What is known about the rows of a segment of history, as `history` encodes it.
 pub const SEGMENT_FACTS: Table<SegmentId, Facts> = Table::new(44, "segment_facts");
+
+pub const SWEEPS: Table<SweepId, Sweep> = Table::new(80, "sweeps");
+pub const SWEEP_BY_NAME: Unique<(ProjectId, String), SweepId> = Unique::new(81, "sweep_by_name");
+/// Oldest first.
+pub const SWEEPS_BY_CREATION: Index<(ProjectId, Timestamp, SweepId)> = Index::new(82, "sweeps_by_creation");
+pub const SWEEP_CONFIGS: Table<SweepId, SweepConfigText> = Table::new(83, "sweep_configs");
+pub const AGENTS: Table<AgentId, Agent> = Table::new(84, "agents");
+pub const AGENTS_BY_SWEEP: Index<(SweepId, AgentId)> = Index::new(85, "agents_by_sweep");
+/// What a sweep knows of the runs that were made for it.
+pub const TRIALS: Table<RunId, Trial> = Table::new(86, "trials");
+/// Runs that name a sweep, oldest first, without the deleted.
+pub const RUNS_BY_SWEEP: Index<(ProjectId, String, Timestamp, RunId)> = Index::new(87, "runs_by_sweep");
+/// Those that no client has been heard of for.
+pub const OPEN_TRIALS: Index<(SweepId, RunId)> = Index::new(88, "open_trials");
+pub const TRIALS_BY_AGENT: Index<(AgentId, RunId)> = Index::new(89, "trials_by_agent");
 
 /// What is to be removed, by the time before which it must stay.
 pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
@@ -163,6 +193,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATIONS,
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
+        &INVITATIONS,
+        &CUSTOM_CHARTS,
         &PROJECTS,
         &RUNS,
         &RUN_CONFIGS,
@@ -174,6 +206,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &SHARED_WRITERS,
         &SEALED_PARTS,
         &SEGMENT_FACTS,
+        &SWEEPS,
+        &SWEEP_CONFIGS,
+        &AGENTS,
+        &TRIALS,
         &GARBAGE,
         &ARTIFACT_TYPES,
         &COLLECTIONS,
@@ -201,12 +237,17 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAMS_BY_ORGANIZATION.space,
         TEAMS_BY_USER.space,
         TEAM_ADMINS.space,
+        INVITATION_BY_EMAIL.space,
+        INVITATIONS_TO.space,
+        CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
         DELETED_RUNS.space,
+        DELETED_RUNS_BY_PROJECT.space,
         RUN_FILE_BY_PATH.space,
+        LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
         ARTIFACT_TYPE_BY_NAME.space,
@@ -229,6 +270,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         BLOB_UPLOADS_BY_ARTIFACT.space,
         RUNS_USING.space,
         RUNS_LOGGING.space,
+        SWEEP_BY_NAME.space,
+        SWEEPS_BY_CREATION.space,
+        AGENTS_BY_SWEEP.space,
+        RUNS_BY_SWEEP.space,
+        OPEN_TRIALS.space,
+        TRIALS_BY_AGENT.space,
     ],
     others: &[ID_BLOCKS],
 };
@@ -289,8 +336,8 @@ impl Stored<(RunId, Stream, u32)> for SealedPart {
     }
 
     fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
+        // Not its owner: a run that moved may outlive the person whose it was.
         references.needs(&RUNS, run);
-        references.needs(&ENTITIES, &self.owner);
     }
 }
 
@@ -380,15 +427,43 @@ impl Stored<(EntityId, UserId)> for TeamMember {
     }
 }
 
+impl Record for Invitation {}
+impl Stored<InvitationId> for Invitation {
+    fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
+        let email = self.email.to_lowercase();
+        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
+        entries.index(&INVITATIONS_TO, &(email, *key));
+    }
+
+    fn references(&self, _: &InvitationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.team);
+    }
+}
+
+impl Record for CustomChart {}
+impl Stored<CustomChartId> for CustomChart {
+    fn indexes(&self, key: &CustomChartId, entries: &mut Entries) {
+        entries.unique(&CUSTOM_CHART_BY_NAME, &(self.entity, self.name.clone()), key);
+    }
+
+    fn references(&self, _: &CustomChartId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
+
 impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
-        entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        if self.deleted_at.is_none() {
+            entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
+        }
     }
 
     // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
     fn references(&self, _: &ProjectId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
+        if self.deleted_at.is_none() {
+            references.needs(&ENTITIES, &self.entity);
+        }
     }
 }
 
@@ -397,8 +472,14 @@ impl Stored<RunId> for Run {
     fn indexes(&self, key: &RunId, entries: &mut Entries) {
         entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
         match self.deleted_at {
-            Some(at) => entries.index(&DELETED_RUNS, &(at, *key)),
+            Some(at) => {
+                entries.index(&DELETED_RUNS, &(at, *key));
+                entries.index(&DELETED_RUNS_BY_PROJECT, &(self.project, at, *key));
+            }
             None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
+        }
+        if let (Some(sweep), None) = (&self.sweep, self.deleted_at) {
+            entries.index(&RUNS_BY_SWEEP, &(self.project, sweep.clone(), self.created_at, *key));
         }
         if self.state.is_alive() && self.deleted_at.is_none() {
             entries.index(&ALIVE_RUNS, key);
@@ -425,6 +506,7 @@ impl Stored<FileId> for RunFile {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
         if let Some(contents) = &self.contents {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+            entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
         }
     }
 
@@ -437,6 +519,63 @@ impl Record for Alert {}
 impl Stored<(RunId, AlertId)> for Alert {
     fn references(&self, (run, _): &(RunId, AlertId), references: &mut References) {
         references.needs(&RUNS, run);
+    }
+}
+
+/// The YAML text as the client sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepConfigText(pub String);
+
+impl Record for SweepConfigText {}
+impl Stored<SweepId> for SweepConfigText {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &SweepId, references: &mut References) {
+        references.needs(&SWEEPS, key);
+    }
+}
+
+impl Record for Sweep {}
+impl Stored<SweepId> for Sweep {
+    fn indexes(&self, key: &SweepId, entries: &mut Entries) {
+        entries.unique(&SWEEP_BY_NAME, &(self.project, self.name.clone()), key);
+        entries.index(&SWEEPS_BY_CREATION, &(self.project, self.created_at, *key));
+    }
+
+    fn references(&self, key: &SweepId, references: &mut References) {
+        references.needs(&PROJECTS, &self.project);
+        references.needs(&SWEEP_CONFIGS, key);
+    }
+}
+
+impl Record for Agent {}
+impl Stored<AgentId> for Agent {
+    fn indexes(&self, key: &AgentId, entries: &mut Entries) {
+        entries.index(&AGENTS_BY_SWEEP, &(self.sweep, *key));
+    }
+
+    fn references(&self, _: &AgentId, references: &mut References) {
+        references.needs(&SWEEPS, &self.sweep);
+    }
+}
+
+impl Record for Trial {}
+impl Stored<RunId> for Trial {
+    fn indexes(&self, key: &RunId, entries: &mut Entries) {
+        if self.is_open {
+            entries.index(&OPEN_TRIALS, &(self.sweep, *key));
+        }
+        if let Some(agent) = self.agent {
+            entries.index(&TRIALS_BY_AGENT, &(agent, *key));
+        }
+    }
+
+    fn references(&self, key: &RunId, references: &mut References) {
+        references.needs(&RUNS, key);
+        references.needs(&SWEEPS, &self.sweep);
+        if let Some(agent) = &self.agent {
+            references.needs(&AGENTS, agent);
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 //! There is no lingering: a batch is whatever queued while the commit before it ran.
 
 use super::DbError;
-use super::engine::{Engine, EngineError};
+use super::changed_run::{Watcher, changed_runs};
+use super::engine::{Changes, Engine, EngineError};
 use super::tx::{Batch, WriteTx};
 use crate::domain::clock::Clock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
@@ -71,22 +72,38 @@ where
     }
 }
 
+/// Who hears of commits.
+pub(super) struct Told {
+    /// Counts them.
+    pub commits: Arc<AtomicU64>,
+    pub watcher: Arc<OnceLock<Watcher>>,
+}
+
+impl Told {
+    fn tell(&self, changes: &Changes, is_committed: bool) {
+        if let Some(watcher) = self.watcher.get() {
+            let changed = changed_runs(changes);
+            if !changed.is_empty() {
+                watcher(&changed);
+            }
+        }
+        if is_committed {
+            self.commits.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
 pub(super) struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub fn start(
-        engine: Arc<dyn Engine>,
-        clock: Clock,
-        queued: usize,
-        commits: Arc<AtomicU64>,
-    ) -> std::io::Result<Self> {
+    pub fn start(engine: Arc<dyn Engine>, clock: Clock, queued: usize, told: Told) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(queued);
         let thread = std::thread::Builder::new()
             .name("db-writer".into())
-            .spawn(move || write_batches(engine.as_ref(), &clock, &jobs, &commits))?;
+            .spawn(move || write_batches(engine.as_ref(), &clock, &jobs, &told))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -109,11 +126,11 @@ impl Drop for Writer {
     }
 }
 
-fn write_batches(engine: &dyn Engine, clock: &Clock, jobs: &Receiver<Job>, commits: &AtomicU64) {
+fn write_batches(engine: &dyn Engine, clock: &Clock, jobs: &Receiver<Job>, told: &Told) {
     let mut batch = Batch::default();
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
-        while let Err(EngineError::Conflict) = try_batch(engine, clock, jobs, &mut waiting, &mut batch, commits) {
+        while let Err(EngineError::Conflict) = try_batch(engine, clock, jobs, &mut waiting, &mut batch, told) {
             tracing::debug!("another writer was faster; the batch runs again");
         }
     }
@@ -126,18 +143,16 @@ fn try_batch(
     jobs: &Receiver<Job>,
     waiting: &mut Vec<Job>,
     batch: &mut Batch,
-    commits: &AtomicU64,
+    told: &Told,
 ) -> Result<(), EngineError> {
     batch.clear();
     // redb panics on some damaged files; the thread must outlive that, or nothing is ever written again.
     let run = AssertUnwindSafe(|| run_batch(engine, clock, jobs, waiting, batch));
     let committed =
         catch_unwind(run).unwrap_or_else(|_| Err(EngineError::Failed("the database file is damaged".into())));
-    match &committed {
-        Ok(()) => {
-            commits.fetch_add(1, Ordering::Release);
-        }
-        Err(_) => batch.undo(),
+    told.tell(&batch.changes, committed.is_ok());
+    if committed.is_err() {
+        batch.undo();
     }
     if committed == Err(EngineError::Conflict) {
         return committed;

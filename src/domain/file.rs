@@ -1,7 +1,7 @@
 //! Run files: named by the client, stored under an id. A name never becomes a path on the server.
 
 use super::clock::Timestamp;
-use super::id::{ObjectId, RunId};
+use super::id::{EntityId, ObjectId, RunId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub struct RunFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileContents {
     pub object: ObjectId,
+    /// Whose store the object is in: it stays there when the run moves to another entity.
+    pub owner: EntityId,
     pub size_bytes: u64,
     pub md5: [u8; 16],
     pub uploaded_at: Timestamp,
@@ -34,7 +36,9 @@ pub struct FilePath(String);
 pub struct BadFilePath;
 
 impl FilePath {
+    /// A `./` in front is left out: the client saves `./a` as `a`, and asks for `./a` again (wandb 0.31.0).
     pub fn parse(text: &str) -> Result<Self, BadFilePath> {
+        let text = text.trim_start_matches("./");
         // A backslash is a separator to some of those who download.
         let leaves = text.split(['/', '\\']).any(|step| step == "..");
         let is_absolute = text.starts_with(['/', '\\']) || has_drive(text);
@@ -87,5 +91,7 @@ mod tests {
         for good in ["a", "media/html/HT%3ML _11.html", "..a/b..", "größe.txt", ".wandb", "a//b"] {
             assert_eq!(FilePath::parse(good).unwrap().as_str(), good);
         }
+        assert_eq!(FilePath::parse("./a/./b").unwrap().as_str(), "a/./b");
+        assert_eq!(FilePath::parse("./"), Err(BadFilePath));
     }
 }

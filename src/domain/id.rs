@@ -59,4 +59,9 @@ ids! {
     ManifestId = 15;
     /// Leave to send one blob.
     BlobUploadId = 16;
+    InvitationId = 30;
+    CustomChartId = 31;
+    SweepId = 20;
+    /// A process that runs what a sweep suggests.
+    AgentId = 21;
 }

@@ -5,6 +5,7 @@ pub mod artifact;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
+pub mod custom_chart;
 pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
@@ -15,6 +16,7 @@ pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;
+pub mod invitation;
 pub mod json;
 /// Names of people, teams and organizations.
 pub mod name;
@@ -29,5 +31,6 @@ pub mod run_query;
 pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
+pub mod sweep;
 /// People and their API keys.
 pub mod user;

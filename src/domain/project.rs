@@ -22,6 +22,9 @@ pub struct Project {
     pub created_at: Timestamp,
     /// How many runs were ever made here: the number in a generated display name.
     pub runs_made: u64,
+    /// Gone since then, with the runs that were in it.
+    #[serde(default)]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// 1 to 128 characters, none of which would end a path segment; compared exactly.

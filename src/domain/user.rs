@@ -25,6 +25,9 @@ pub struct KeyRecord {
     /// The first few characters, by which its owner knows it again.
     #[serde(default)]
     pub begins_with: String,
+    /// What it is for, in its owner's words.
+    #[serde(default)]
+    pub description: Option<String>,
     pub created_at: Timestamp,
 }
 

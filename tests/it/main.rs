@@ -7,6 +7,8 @@ mod artifact_permission;
 mod cli;
 mod organization;
 mod permission;
+mod run_many;
 mod run_permission;
 mod server;
 mod tenant;
+mod tenant_artifact;

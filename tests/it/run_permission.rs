@@ -11,20 +11,7 @@ use serde_json::{Value, json};
 const AREAS: [&str; 3] = ["project", "experiments", "keys"];
 
 /// Rows of these areas that nothing serves yet. Whoever serves one takes it out of here.
-const NOT_SERVED: [&str; 12] = [
-    "project:members",
-    "project:delete",
-    "project:visibility",
-    "workspace:update",
-    "run:undelete",
-    "run:move",
-    "sweep:create",
-    "sweep:agent",
-    "sweep:update",
-    "sweep:delete",
-    "api_key:list_others",
-    "api_key:revoke_others",
-];
+const NOT_SERVED: [&str; 4] = ["project:members", "project:visibility", "workspace:update", "sweep:delete"];
 
 /// Status and body.
 type Told = (u16, String);
@@ -35,8 +22,15 @@ struct Target {
     entity: String,
     project: String,
     run: String,
+    /// A project without runs, and its id.
+    spare: String,
+    spare_id: String,
     /// A file of the run, by its id.
     file: String,
+    sweep: String,
+    /// The sweep, and an agent of it, by their ids.
+    sweep_id: String,
+    agent_id: String,
     /// What the request makes, where it makes something.
     new: String,
 }
@@ -52,7 +46,7 @@ impl Target {
 
     /// The answer, whatever the things in it are called. Longest first: one name may be in another.
     fn nameless(&self, told: &Told) -> Told {
-        let mut names = [&self.entity, &self.project, &self.run, &self.new];
+        let mut names = [&self.entity, &self.project, &self.run, &self.spare, &self.sweep, &self.new];
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         (told.0, names.into_iter().fold(told.1.clone(), |text, name| text.replace(name.as_str(), "NAME")))
     }
@@ -88,6 +82,12 @@ impl Asker<'_> {
         self.server.ask_as(self.key, "POST", &path, &body.to_string())
     }
 
+    fn post(&self, at: &Target, path: &str, body: &Value) -> Told {
+        let path = format!("/api/v1/projects/{}/{}{path}", at.entity, at.project);
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.server.ask_as(self.key, "POST", &path, &body)
+    }
+
     fn create_file(&self, at: &Target, name: &str) -> Told {
         let text = "mutation($i: CreateRunFilesInput!) { createRunFiles(input: $i) { files { uploadUrl } } }";
         let mut input = at.path();
@@ -97,11 +97,16 @@ impl Asker<'_> {
 
     /// Everything that a row may have changed.
     fn look(&self, at: &Target) -> Value {
-        let text = "query($e: String, $p: String, $r: String!, $new: String!) {
+        let text = "query($e: String, $p: String, $r: String!, $s: String!, $new: String!, $spare: String) {
             made: project(name: $new, entityName: $e) { name }
+            spare: project(name: $spare, entityName: $e) { id }
             project(name: $p, entityName: $e) { description new: run(name: $new) { name } run(name: $r) {
-                id notes state stopped historyLineCount files { edges { node { id name } } } } } }";
-        let told = self.query(text, &json!({ "e": at.entity, "p": at.project, "r": at.run, "new": at.new }));
+                id notes state stopped historyLineCount files { edges { node { id name } } } }
+                sweeps(first: 1) { edges { node { description } } }
+                sweep(sweepName: $s) { state displayName runCount agents { edges { node { id } } } } } }";
+        let variables = json!({ "e": at.entity, "p": at.project, "r": at.run, "s": at.sweep, "new": at.new,
+                "spare": at.spare });
+        let told = self.query(text, &variables);
         assert_eq!(told.0, 200, "{}", told.1);
         serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
     }
@@ -112,6 +117,8 @@ struct Row {
     action: &'static str,
     /// Which of the requests of this action.
     name: &'static str,
+    /// What the owner does first.
+    before: fn(&Asker<'_>, &Target),
     send: fn(&Asker<'_>, &Target) -> Told,
     /// Whether it was done: what was told, and what the owner finds afterwards.
     is_done: fn(&Target, &Told, &Value) -> bool,
@@ -123,7 +130,13 @@ fn tells_id(_: &Target, told: &Told, _: &Value) -> bool {
 }
 
 fn rows() -> Vec<Row> {
-    let row = |action, name, send, is_done| Row { action, name, send, is_done };
+    run_rows().into_iter().chain(sweep_rows()).collect()
+}
+
+fn run_rows() -> Vec<Row> {
+    let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
+    let is_gone: fn(&Target, &Told, &Value) -> bool = |_, _, after| after["project"]["run"].is_null();
+    let is_back: fn(&Target, &Told, &Value) -> bool = |_, _, after| !after["project"]["run"].is_null();
     vec![
         row("project:read", "project", |asker, at| project(asker, "project", at), tells_id),
         row("project:read", "model", |asker, at| project(asker, "model", at), tells_id),
@@ -132,6 +145,21 @@ fn rows() -> Vec<Row> {
         row("project:update", "upsertModel", describe_project, |at, _, after| {
             after["project"]["description"] == at.new.as_str()
         }),
+        row(
+            "project:update",
+            "renameProject",
+            |asker, at| {
+                let names = json!({ "entityName": at.entity, "oldProjectName": at.spare, "newProjectName": at.new });
+                asker.mutate("renameProject", &names)
+            },
+            |_, _, after| after["spare"].is_null() && !after["made"].is_null(),
+        ),
+        row(
+            "project:delete",
+            "deleteModel",
+            |asker, at| asker.mutate("deleteModel", &json!({ "id": at.spare_id })),
+            |_, _, after| after["spare"].is_null(),
+        ),
         row("run:read", "run", |asker, at| read_run(asker, "run", at), tells_id),
         row("run:read", "bucket", |asker, at| read_run(asker, "bucket", at), tells_id),
         row("run:read", "runs", list_runs, tells_id),
@@ -209,6 +237,61 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "run:delete",
+            "deleteRuns",
+            |asker, at| asker.mutate("deleteRuns", &json!({ "ids": [at.run_id()] })),
+            is_gone,
+        ),
+        row(
+            "run:delete",
+            "POST /runs/delete",
+            |asker, at| asker.post(at, "/runs/delete", &json!({ "runs": [at.run] })),
+            is_gone,
+        ),
+        Row {
+            before: delete_run,
+            ..row(
+                "run:undelete",
+                "undeleteRuns",
+                |asker, at| asker.mutate("undeleteRuns", &json!({ "ids": [at.run_id()] })),
+                is_back,
+            )
+        },
+        Row {
+            before: delete_run,
+            ..row(
+                "run:undelete",
+                "POST /restore",
+                |asker, at| asker.post(at, &format!("/runs/{}/restore", at.run), &Value::Null),
+                is_back,
+            )
+        },
+        Row {
+            before: end_run,
+            ..row(
+                "run:move",
+                "moveRuns",
+                |asker, at| {
+                    let to = json!({ "ids": [at.run_id()], "destinationEntityName": at.entity,
+                        "destinationProjectName": "other" });
+                    asker.mutate("moveRuns", &to)
+                },
+                is_gone,
+            )
+        },
+        Row {
+            before: end_run,
+            ..row(
+                "run:move",
+                "POST /runs/move",
+                |asker, at| {
+                    let to = json!({ "runs": [at.run], "entity": at.entity, "project": "other" });
+                    asker.post(at, "/runs/move", &to)
+                },
+                is_gone,
+            )
+        },
+        row(
+            "run:delete",
             "rewindRun",
             |asker, at| {
                 let mut input = at.path();
@@ -230,6 +313,79 @@ fn rows() -> Vec<Row> {
             |_, _, after| after["project"]["run"]["stopped"] == true,
         ),
     ]
+}
+
+fn delete_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("deleteRun", &json!({ "id": at.run_id() })).0, 200);
+}
+
+/// It has ended, and there is another project to go to.
+fn end_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("updateRunState", &json!({ "id": at.run_id(), "state": "finished" })).0, 200);
+    assert_eq!(owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": "other" })).0, 200);
+}
+
+fn sweep_rows() -> Vec<Row> {
+    let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
+    vec![
+        row("run:read", "sweep", read_sweep, tells_id),
+        row("run:read", "sweeps", list_sweeps, tells_id),
+        row("sweep:create", "upsertSweep", create_sweep, |at, _, after| {
+            after["project"]["sweeps"]["edges"][0]["node"]["description"] == at.new.as_str()
+        }),
+        row(
+            "sweep:agent",
+            "createAgent",
+            |asker, at| {
+                let input =
+                    json!({ "entityName": at.entity, "projectName": at.project, "sweep": at.sweep, "host": "h" });
+                asker.mutate("createAgent", &input)
+            },
+            |_, _, after| after["project"]["sweep"]["agents"]["edges"].as_array().map(Vec::len) == Some(2),
+        ),
+        row(
+            "sweep:agent",
+            "agentHeartbeat",
+            |asker, at| asker.mutate("agentHeartbeat", &json!({ "id": at.agent_id, "runState": "{}" })),
+            |_, _, after| after["project"]["sweep"]["state"] == "RUNNING",
+        ),
+        row(
+            "sweep:agent",
+            "enqueueSweepRun",
+            |asker, at| asker.mutate("enqueueSweepRun", &json!({ "id": at.sweep_id, "config": "{\"a\":1}" })),
+            |_, _, after| after["project"]["sweep"]["runCount"] == 1,
+        ),
+        row(
+            "sweep:update",
+            "upsertSweep, its state",
+            |asker, at| asker.mutate("upsertSweep", &json!({ "id": at.sweep_id, "state": "CANCELED" })),
+            |_, _, after| after["project"]["sweep"]["state"] == "CANCELED",
+        ),
+        row(
+            "sweep:update",
+            "upsertSweep, its name",
+            |asker, at| asker.mutate("upsertSweep", &json!({ "id": at.sweep_id, "displayName": "renamed" })),
+            |_, _, after| after["project"]["sweep"]["displayName"] == "renamed",
+        ),
+    ]
+}
+
+fn read_sweep(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String, $p: String, $s: String!) { project(name: $p, entityName: $e) { sweep(sweepName: $s) {
+        id config runs { edges { node { id } } } agents { edges { node { id host } } } } } }";
+    asker.query(text, &json!({ "e": at.entity, "p": at.project, "s": at.sweep }))
+}
+
+fn list_sweeps(asker: &Asker<'_>, at: &Target) -> Told {
+    let text = "query($e: String, $p: String) { project(name: $p, entityName: $e) {
+        totalSweeps sweeps(first: 1) { edges { cursor node { id bestLoss } } } } }";
+    asker.query(text, &json!({ "e": at.entity, "p": at.project }))
+}
+
+fn create_sweep(asker: &Asker<'_>, at: &Target) -> Told {
+    let config = "method: random\nparameters: {a: {values: [1, 2]}}";
+    let input = json!({ "entityName": at.entity, "projectName": at.project, "config": config, "description": at.new });
+    asker.mutate("upsertSweep", &input)
 }
 
 fn has_file(after: &Value, name: &str) -> bool {
@@ -303,7 +459,12 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
         entity: scene.entity.into(),
         project: "mnist".into(),
         run: format!("run-{number}"),
+        spare: format!("spare-{number}"),
+        spare_id: String::new(),
         file: String::new(),
+        sweep: String::new(),
+        sweep_id: String::new(),
+        agent_id: String::new(),
         new: format!("new-{number}"),
     };
     let made = json!({ "entityName": at.entity, "modelName": at.project, "name": at.run });
@@ -312,18 +473,47 @@ fn arrange(scene: &Scene<'_>, number: usize) -> Target {
         scene.owner.mutate("upsertBucket", &made),
         scene.owner.stream(&at, &json!({ "files": { "wandb-history.jsonl": lines } })),
         scene.owner.create_file(&at, "arranged.txt"),
+        scene.owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": at.spare })),
     ];
     for (status, text) in steps {
         assert_eq!(status, 200, "{text}");
     }
-    let file = &scene.owner.look(&at)["project"]["run"]["files"]["edges"][0]["node"]["id"];
-    at.file = file.as_str().unwrap().to_owned();
+    let found = scene.owner.look(&at);
+    at.file = found["project"]["run"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned();
+    at.spare_id = found["spare"]["id"].as_str().unwrap().to_owned();
+    arrange_sweep(scene, &mut at);
     at
+}
+
+/// A sweep of the owner's with an agent.
+fn arrange_sweep(scene: &Scene<'_>, at: &mut Target) {
+    let answer = |(status, text): Told| {
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str::<Value>(&text).unwrap()["data"].take()
+    };
+    let config = "method: random\nparameters: {a: {values: [1, 2]}}";
+    let sweep = json!({ "entityName": at.entity, "projectName": at.project, "config": config });
+    let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+    let made = answer(scene.owner.query(text, &json!({ "i": sweep })))["upsertSweep"]["sweep"].take();
+    let named = |value: &Value| value.as_str().unwrap().to_owned();
+    (at.sweep_id, at.sweep) = (named(&made["id"]), named(&made["name"]));
+    let agent = json!({ "entityName": at.entity, "projectName": at.project, "sweep": at.sweep, "host": "h" });
+    let text = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+    at.agent_id = named(&answer(scene.owner.query(text, &json!({ "i": agent })))["createAgent"]["agent"]["id"]);
 }
 
 /// The same request for things that are not there: the run, the project, the entity.
 fn missing(at: &Target) -> [Target; 3] {
-    let nowhere = Target { file: STANDARD.encode("RunFile:999999999"), run: "no-such-run".into(), ..at.clone() };
+    let nowhere = Target {
+        file: STANDARD.encode("RunFile:999999999"),
+        run: "no-such-run".into(),
+        spare: "no-such-spare".into(),
+        spare_id: STANDARD.encode("Project:999999999"),
+        sweep: "no-such-sweep".into(),
+        sweep_id: STANDARD.encode("Sweep:999999999"),
+        agent_id: STANDARD.encode("Agent:999999999"),
+        ..at.clone()
+    };
     let elsewhere = Target { project: "no-such-project".into(), ..nowhere.clone() };
     [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere, nowhere]
 }
@@ -334,6 +524,7 @@ fn check(scene: &Scene<'_>) {
         for (who, standing, asker) in &scene.askers {
             number += 1;
             let at = arrange(scene, number);
+            (row.before)(&scene.owner, &at);
             let told = (row.send)(asker, &at);
             let after = scene.owner.look(&at);
             let what = format!(
@@ -422,27 +613,58 @@ pub fn people(server: &Server<'_>) -> Vec<(&'static str, String)> {
     keys
 }
 
+/// The column of somebody's role for the actions on keys.
+fn column_for_keys(role: &str) -> &'static str {
+    match role {
+        "owner" | "member" | "colleague" | "outsider" => "member",
+        "team-admin" => "team_admin",
+        "org-admin" => "org_admin",
+        _ => "system_admin",
+    }
+}
+
 #[test]
-fn everybody_with_a_key_sees_their_own_keys_and_nobody_elses() {
+fn keys_are_seen_by_their_owner_and_by_administrators() {
     let place = Place::new();
     let server = place.serve();
     let keys = people(&server);
     for (role, key) in &keys {
-        let column = match *role {
-            "owner" | "member" | "colleague" | "outsider" => "member",
-            "team-admin" => "team_admin",
-            "org-admin" => "org_admin",
-            _ => "system_admin",
-        };
+        let cells = |action: &str| cells()[action][column_for_keys(role)] == "yes";
         let asker = Asker { server: &server, key: Some(key) };
         let (_, own) = asker.query("{ viewer { apiKeys { edges { node { id name } } } } }", &Value::Null);
-        assert_eq!(own.contains(&key[..6]), cells()["api_key:own"][column] == "yes", "{role}: {own}");
+        assert_eq!(own.contains(&key[..6]), cells("api_key:own"), "{role}: {own}");
         for (other, foreign) in keys.iter().filter(|(other, _)| other != role) {
             let text =
                 "query($q: String) { users(query: $q) { edges { node { apiKeys { edges { node { name } } } } } } }";
             let (_, told) = asker.query(text, &json!({ "q": other }));
-            assert!(!told.contains(&foreign[..6]), "{role} asks for {other}: {told}");
+            let is_in_reach = *other != "outsider" || *role == "system-admin";
+            let sees = cells("api_key:list_others") && is_in_reach;
+            assert_eq!(told.contains(&foreign[..6]), sees, "{role} asks for {other}: {told}");
+            assert!(!told.contains(foreign), "{role} is shown a whole key");
         }
+    }
+}
+
+#[test]
+fn keys_are_ended_by_their_owner_and_by_administrators() {
+    let place = Place::new();
+    let server = place.serve();
+    let keys = people(&server);
+    let (_, owners_key) = keys.iter().find(|(role, _)| *role == "member").unwrap();
+    let owner = Asker { server: &server, key: Some(owners_key) };
+    for (role, key) in &keys {
+        let (_, made) = owner.query("mutation { generateApiKey(input: {}) { apiKey { id name } } }", &Value::Null);
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let made = &made["data"]["generateApiKey"]["apiKey"];
+        let text = "mutation($id: String!) { deleteApiKey(input: {id: $id}) { success } }";
+
+        let told = Asker { server: &server, key: Some(key) }.query(text, &json!({ "id": made["id"] }));
+
+        let may = *role == "member" || cells()["api_key:revoke_others"][column_for_keys(role)] == "yes";
+        assert_eq!(told.1.contains("\"success\":true"), may, "{role}: {told:?}");
+        let (_, viewer) =
+            Asker { server: &server, key: made["name"].as_str() }.query("{ viewer { id } }", &Value::Null);
+        assert_eq!(viewer.contains("\"id\""), !may, "{role}: {viewer}");
     }
 }
 
@@ -452,7 +674,7 @@ fn every_row_of_these_areas_has_a_request_or_is_named_as_not_served() {
     let actions = lines.map(|line| line.split('\t').collect::<Vec<_>>());
     let of_areas: Vec<_> = actions.filter(|fields| AREAS.contains(&fields[0])).map(|fields| fields[1]).collect();
     let mut asked: Vec<_> = rows().iter().map(|row| row.action).collect();
-    asked.push("api_key:own");
+    asked.extend(["api_key:own", "api_key:list_others", "api_key:revoke_others"]);
     asked.extend(crate::permission::rows().iter().map(|row| row.action).filter(|action| of_areas.contains(action)));
 
     for action in &of_areas {

@@ -17,32 +17,41 @@ const NOBODY: &str = "nobody-";
 const LOGGED: &str = "canary-logged";
 const ADDRESS: &str = "canary-address";
 const FULL_NAME: &str = "canary-full-name";
+/// How many objects lie in one another in a document.
+const WAY_MAX: usize = 7;
 
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
-struct Known {
-    organization: String,
-    team: String,
-    project: String,
-    run: String,
-    person: String,
-    email: String,
-    files: Vec<String>,
-    project_cursor: String,
-    run_cursor: String,
-    file_cursor: String,
+pub struct Known {
+    pub organization: String,
+    pub team: String,
+    pub project: String,
+    pub run: String,
+    pub person: String,
+    pub email: String,
+    pub files: Vec<String>,
+    pub project_ids: Vec<String>,
+    pub api_key: String,
+    pub member: String,
+    /// Its name is drawn, so that of nobody's sweep is the same.
+    pub sweep: String,
+    pub sweep_id: String,
+    pub agent_id: String,
+    pub project_cursor: String,
+    pub run_cursor: String,
+    pub file_cursor: String,
     /// The names of a sequence, its portfolio and its type.
-    sequence: String,
-    portfolio: String,
-    artifact_type: String,
+    pub sequence: String,
+    pub portfolio: String,
+    pub artifact_type: String,
     /// Ids: of a version, of a draft, of the sequence, of the portfolio, of a manifest.
-    artifact: String,
-    draft: String,
-    sequence_id: String,
-    portfolio_id: String,
-    manifest: String,
+    pub artifact: String,
+    pub draft: String,
+    pub sequence_id: String,
+    pub portfolio_id: String,
+    pub manifest: String,
     /// What the client called the version.
-    client_id: String,
+    pub client_id: String,
 }
 
 impl Known {
@@ -72,6 +81,11 @@ impl Known {
         let id = |kind: &str| STANDARD.encode(format!("{kind}:999999999"));
         Known {
             files: vec![id("RunFile")],
+            project_ids: vec![id("Project")],
+            api_key: id("ApiKey"),
+            member: id("Member"),
+            sweep_id: id("Sweep"),
+            agent_id: id("Agent"),
             artifact: id("Artifact"),
             draft: id("Artifact"),
             sequence_id: id("ArtifactCollection"),
@@ -110,7 +124,8 @@ impl Schema {
     /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
     fn whole(&self, of: &str, field: &Value, known: &Known, walk: &mut Walk) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        if walk.way.contains(&kind) || !walk.may_enter(of, name, &kind) {
+        let is_leaf = matches!(self.0[&kind]["kind"].as_str(), Some("SCALAR" | "ENUM"));
+        if walk.way.contains(&kind) || (!is_leaf && !walk.may_enter(of, name, &kind)) {
             return None;
         }
         let inside = self.selection(&kind, known, walk);
@@ -122,6 +137,7 @@ impl Schema {
     }
 
     fn selection(&self, kind: &str, known: &Known, walk: &mut Walk) -> String {
+        let is_object = self.0[kind]["kind"] == "OBJECT";
         let kinds: Vec<&str> = match self.0[kind]["kind"].as_str() {
             Some("OBJECT") => vec![kind],
             Some("INTERFACE" | "UNION") => {
@@ -138,7 +154,11 @@ impl Schema {
             walk.way.push(kind.to_owned());
             let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, walk)).collect();
             walk.way.pop();
-            parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
+            if is_object {
+                parts.extend(fields);
+            } else if !fields.is_empty() {
+                parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
+            }
         }
         format!("{{ __typename {} }}", parts.join(" "))
     }
@@ -152,9 +172,13 @@ struct Walk {
 }
 
 impl Walk {
-    /// Artifacts lead everywhere and from everywhere to them, so a field of theirs is entered once in a document.
+    /// Artifacts lead everywhere and from everywhere to them, so on ways past one a field is entered once in a document; and
+    /// no way is longer than the server allows.
     fn may_enter(&mut self, of: &str, field: &str, kind: &str) -> bool {
-        let leads_on = kind.contains("Artifact") || (of.contains("Artifact") && !kind.contains("String"));
+        if self.way.len() >= WAY_MAX {
+            return false;
+        }
+        let leads_on = kind.contains("Artifact") || self.way.iter().any(|passed| passed.contains("Artifact"));
         !leads_on || self.entered.insert((of.to_owned(), field.to_owned()))
     }
 }
@@ -170,11 +194,14 @@ fn named_type(kind: &Value) -> String {
 fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> {
     let value = match (of, field, name) {
         ("Query", "entity", "name") | (_, _, "entityName") => json!(known.team),
+        ("Query", "organization", "name") => json!(known.organization),
         ("Query" | "Entity", "project" | "model", "name") => json!(known.project),
         ("Project", "run" | "bucket", "name") => json!(known.run),
         ("Query", "users", "query") => json!(known.person),
         ("Query", "models", "after") => json!(known.project_cursor),
         ("Project", "runs", "after") => json!(known.run_cursor),
+        ("Project", "sweep", "sweepName") => json!(known.sweep),
+        ("Sweep", "agent", "agentName") => json!(known.agent_id),
         ("Run", "files", "after") => json!(known.file_cursor),
         ("File", "url", "upload") => json!(true),
         ("Run", "sampledHistory", "specs") => json!(["{\"keys\": [\"_step\"], \"samples\": 10}"]),
@@ -200,6 +227,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             _,
             "desc"
             | "missingOk"
+            | "rampIDType"
             | "filters"
             | "order"
             | "keys"
@@ -211,6 +239,7 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "enableTracking"
             | "includeAll"
             | "storageRegion"
+            | "before"
             | "useImprovedPagination",
         ) => return None,
         other => panic!("no value for the argument {other:?}: say what a stranger would give"),
@@ -237,6 +266,9 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "name": known.project, "description": "taken over" }),
             json!({ "entityName": known.team, "name": "taken-over" }),
         ],
+        "renameProject" => vec![json!({ "entityName": known.team, "oldProjectName": known.project,
+            "newProjectName": "taken-over" })],
+        "deleteModel" => known.project_ids.iter().map(|id| json!({ "id": id })).collect(),
         "upsertBucket" => vec![
             id,
             json!({ "id": known.run_id(), "notes": "taken over" }),
@@ -249,84 +281,51 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": own, "modelName": "own", "name": "fork", "config": fork_of(&known.run) }),
         ],
         "stopRun" | "deleteRun" => vec![id],
+        "deleteRuns" | "undeleteRuns" => vec![json!({ "ids": [known.run_id()] })],
+        "moveRuns" => vec![
+            json!({ "ids": [known.run_id()], "destinationEntityName": own, "destinationProjectName": "own" }),
+            json!({ "ids": [], "destinationEntityName": known.team, "destinationProjectName": known.project }),
+        ],
         "updateRunState" => vec![json!({ "id": known.run_id(), "state": "failed" })],
         "rewindRun" => vec![with(json!({ "metricName": "_step", "metricValue": 0 }))],
         "createRunFiles" | "markRunFilesUploaded" => vec![with(json!({ "files": ["canary.txt"] }))],
         "deleteFiles" => vec![json!({ "files": known.files })],
+        "upsertSweep" => {
+            let config = "method: random\nparameters: {a: {value: 1}}";
+            let new = json!({ "entityName": known.team, "projectName": known.project, "config": config });
+            let prior = json!({ "$or": [{ "name": known.run }] }).to_string();
+            let mut with_prior = new.clone();
+            with_prior["priorRunsFilters"] = json!(prior);
+            vec![
+                new,
+                with_prior,
+                json!({ "id": known.sweep_id, "state": "CANCELED" }),
+                json!({ "id": known.sweep_id, "displayName": "taken over" }),
+                json!({ "id": known.sweep_id, "config": config, "controller": "{}" }),
+            ]
+        }
+        "createAgent" => vec![
+            json!({ "entityName": known.team, "projectName": known.project, "sweep": known.sweep, "host": "taken-over" }),
+        ],
+        "agentHeartbeat" => vec![json!({ "id": known.agent_id, "runState": "{}" })],
+        "enqueueSweepRun" => vec![json!({ "id": known.sweep_id, "config": "{}" })],
         "notifyScriptableRunAlert" => vec![with(json!({ "title": "taken", "text": "over" }))],
-        other => of_artifacts(other, known, own),
-    }
-}
-
-/// The same for mutations of artifacts.
-fn of_artifacts(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
-    let at = |entity: &str, project: &str| json!({ "entityName": entity, "projectName": project });
-    let with = |more: Value| {
-        let mut input = at(&known.team, &known.project);
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        input
-    };
-    let alias = |alias: &str| with(json!({ "artifactCollectionName": known.sequence, "alias": alias }));
-    let link = |entity: &str, project: &str, name: &str| {
-        let mut input = at(entity, project);
-        let more = json!({ "artifactID": known.artifact, "artifactPortfolioName": name });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        input
-    };
-    let draft = |collection: &str| json!({ "artifactTypeName": known.artifact_type, "artifactCollectionName": collection, "digest": "0" });
-    match mutation {
-        "createArtifact" => vec![
-            with(draft(&known.sequence)),
-            with(draft("taken-over")),
-            with(json!({ "artifactTypeName": "any", "artifactCollectionName": known.sequence, "digest": "0",
-                "runName": known.run, "clientID": known.client_id, "distributedID": "any" })),
+        "deleteApiKey" => vec![json!({ "id": known.api_key })],
+        "createAnonymousEntity" => vec![json!({})],
+        "createInvite" => vec![
+            json!({ "entityName": known.team, "email": "taken@example.com", "admin": true }),
+            json!({ "entityName": known.team, "username": "kea" }),
         ],
-        "createArtifactType" => vec![with(json!({ "name": "taken-over" })), with(json!({ "name": known.artifact_type }))],
-        "createArtifactFiles" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactFiles": [{ "artifactID": id, "name": "a.txt", "md5": "1B2M2Y8AsgTpgAmY7PhCfg==" }] }))
-            .to_vec(),
-        "createArtifactManifest" => [&known.artifact, &known.draft]
-            .map(|id| with(json!({ "artifactID": id, "name": "m", "digest": "", "runName": "", "type": "FULL" })))
-            .to_vec(),
-        "updateArtifactManifest" => vec![json!({ "artifactManifestID": known.manifest, "digest": "" })],
-        "commitArtifact" => [&known.artifact, &known.draft].map(|id| json!({ "artifactID": id })).to_vec(),
-        "completeMultipartUploadArtifact" => vec![json!({ "artifactID": known.artifact, "storagePath": "", "uploadID": "",
-            "completeMultipartAction": "Complete", "completedParts": [] })],
-        "useArtifact" => vec![
-            with(json!({ "runName": known.run, "artifactID": known.artifact })),
-            json!({ "entityName": own, "projectName": "own", "runName": "own", "artifactID": known.artifact }),
-        ],
-        "addAliases" | "deleteAliases" => {
-            vec![json!({ "artifactID": known.artifact, "aliases": [alias("latest"), alias("taken-over")] })]
+        "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createUser" => vec![json!({ "email": known.email, "admin": true })],
+        "createCustomChart" => {
+            let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",
+                "access": "PUBLIC", "spec": "{}" });
+            vec![chart]
         }
-        "updateArtifact" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactID": id, "description": "taken over", "metadata": "{}",
-                "tagsToAdd": [{ "tagName": "taken" }], "ttlDurationSeconds": 1 }))
-            .to_vec(),
-        "deleteArtifact" => [&known.artifact, &known.draft]
-            .map(|id| json!({ "artifactID": id, "deleteAliases": true }))
-            .to_vec(),
-        "linkArtifact" => vec![
-            link(&known.team, &known.project, &known.portfolio),
-            link(&known.team, &known.project, "taken-over"),
-            link(own, "own", "taken"),
-            json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id }),
-            json!({ "clientID": known.client_id, "artifactPortfolioName": "taken", "entityName": own }),
-        ],
-        "unlinkArtifact" => vec![json!({ "artifactID": known.artifact, "artifactPortfolioID": known.portfolio_id })],
-        "updateArtifactSequence" => {
-            vec![json!({ "artifactSequenceID": known.sequence_id, "name": "taken", "ttlDurationSeconds": 1 })]
-        }
-        "updateArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id, "description": "taken" })],
-        "moveArtifactSequence" => {
-            vec![json!({ "artifactSequenceID": known.sequence_id, "destinationArtifactTypeName": "taken" })]
-        }
-        "deleteArtifactSequence" => vec![json!({ "artifactSequenceID": known.sequence_id })],
-        "deleteArtifactPortfolio" => vec![json!({ "artifactPortfolioID": known.portfolio_id })],
-        "createArtifactCollectionTagAssignments" | "deleteArtifactCollectionTagAssignments" => {
-            vec![with(json!({ "artifactCollectionName": known.sequence, "tags": [{ "tagName": "taken" }] }))]
-        }
-        other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
+        // A key of one's own, and a team of one's own: neither names anything of somebody else.
+        "generateApiKey" | "createTeam" => Vec::new(),
+        other => crate::tenant_artifact::inputs(other, known, own),
     }
 }
 
@@ -402,11 +401,18 @@ impl Asker<'_> {
         for (path, methods) in description["paths"].as_object().unwrap() {
             let name = if path.contains("organizations") { &known.organization } else { &known.team };
             let filled = path.replace("{name}", name).replace("{username}", &known.person);
+            let filled = filled.replace("{entity}", &known.team).replace("{project}", &known.project);
+            let filled = filled.replace("{run}", &known.run);
             for method in methods.as_object().unwrap().keys().filter(|method| *method != "parameters") {
                 let body = match (method.as_str(), path.as_str()) {
                     ("post", "/api/v1/teams") => json!({ "name": "taken-over", "organization": known.organization }),
                     ("post", "/api/v1/organizations") => json!({ "name": "taken-over" }),
                     ("post", "/api/v1/users") => json!({ "username": "taken-over", "email": known.email }),
+                    ("post", path) if path.ends_with("/runs/delete") => json!({ "runs": [known.run] }),
+                    ("post", path) if path.ends_with("/runs/move") => {
+                        json!({ "runs": [known.run], "entity": self.own, "project": "own" })
+                    }
+                    ("post", path) if path.ends_with("/restore") => Value::Null,
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),
@@ -446,6 +452,12 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
+            project_ids: Vec::new(),
+            api_key: STANDARD.encode("ApiKey:1"),
+            member: STANDARD.encode("Member:1"),
+            sweep: String::new(),
+            sweep_id: String::new(),
+            agent_id: String::new(),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
@@ -461,12 +473,14 @@ impl<'s> Tenant<'s> {
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
+        tenant.sweep();
         let found = tenant.ask(
-            "{ project(name: \"wren-project\", entityName: \"wren-team\") { runs { edges { cursor
+            "{ project(name: \"wren-project\", entityName: \"wren-team\") { id runs { edges { cursor
             node { files { edges { node { id } } } } } } } }",
             &Value::Null,
         );
         let run = &found["project"]["runs"]["edges"][0];
+        tenant.known.project_ids = vec![found["project"]["id"].as_str().unwrap().to_owned()];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
         tenant.log_artifacts();
@@ -532,6 +546,26 @@ impl<'s> Tenant<'s> {
         (self.known.artifact, self.known.draft) = (artifact, draft);
     }
 
+    /// A sweep with an agent and a run that waits for it.
+    fn sweep(&mut self) {
+        let config = format!("method: random\ndescription: {LOGGED}\nparameters: {{key: {{value: {LOGGED}}}}}");
+        let sweep = json!({ "entityName": "wren-team", "projectName": "wren-project", "displayName": LOGGED,
+            "config": config });
+        let text = "mutation($i: UpsertSweepInput!) { upsertSweep(input: $i) { sweep { id name } } }";
+        let made = self.ask(text, &json!({ "i": sweep }))["upsertSweep"]["sweep"].take();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (self.known.sweep_id, self.known.sweep) = (text(&made["id"]), text(&made["name"]));
+        let agent = json!({ "entityName": "wren-team", "projectName": "wren-project", "sweep": self.known.sweep,
+            "host": LOGGED });
+        let asked = "mutation($i: CreateAgentInput!) { createAgent(input: $i) { agent { id } } }";
+        self.known.agent_id = text(&self.ask(asked, &json!({ "i": agent }))["createAgent"]["agent"]["id"]);
+        let beat = json!({ "id": self.known.agent_id, "runState": "{}" });
+        self.ask(
+            "mutation($i: AgentHeartbeatInput!) { agentHeartbeat(input: $i) { commands } }",
+            &json!({ "i": beat }),
+        );
+    }
+
     fn path_of(&self, url: &Value) -> String {
         url.as_str().unwrap().strip_prefix(&self.server.url).unwrap().to_owned()
     }
@@ -546,7 +580,8 @@ impl<'s> Tenant<'s> {
                artifactCollections { edges { node { name description updatedAt tags { edges { node { name } } }
                aliases { edges { node { alias } } } artifacts { edges { node { id description metadata state updatedAt
                tags { name } files { edges { node { name digest } } } usedBy { edges { node { name } } } } } } } } }
-               } } } }",
+               totalSweeps sweeps { edges { node { state displayName config controller runCount updatedAt
+               agents { edges { node { id totalRuns heartbeatAt } } } } } } } } } }",
             &Value::Null,
         )
     }
@@ -621,7 +656,12 @@ fn another_team_of_the_organization_learns_no_more_than_who_is_in_it() {
 
     let canaries = [LOGGED, ADDRESS, &tenant.key[..6]];
     // The organization, and who is in it, is theirs too.
-    let known = Known { person: "wren-nobody".into(), email: "wren-nobody@example.com".into(), ..tenant.known.clone() };
+    let known = Known {
+        organization: "wren-nobody".into(),
+        person: "wren-nobody".into(),
+        email: "wren-nobody@example.com".into(),
+        ..tenant.known.clone()
+    };
     let (read, of_nobody) = (asker.read(&known), asker.read(&known.missing()));
     assert_nothing_told("a neighbour", &canaries, &read, &of_nobody);
     let (written, of_nobody) = (asker.write(&known), asker.write(&known.missing()));

@@ -83,8 +83,8 @@ class Server:
             time.sleep(0.02)
         raise RuntimeError(f"{BINARY} did not start:\n{self.log.read_text()}")
 
-    def create_person(self, username):
-        wanted = {"username": username, "email": f"{username}@example.com"}
+    def create_person(self, username, system_admin=False):
+        wanted = {"username": username, "email": f"{username}@example.com", "system_admin": system_admin}
         status, made = self._ask_admin_socket("POST", "/api/v1/users", wanted)
         assert status == 201, (status, made)
         return Person(username, wanted["email"], made["api_key"])
@@ -210,8 +210,11 @@ class Client:
 
     def command(self, *arguments, directory=None, expect=0, **environment):
         """`wandb ARGUMENTS…` on the command line."""
+        return self.start_command(*arguments, directory=directory, **environment).wait(expect)
+
+    def start_command(self, *arguments, directory=None, **environment):
         arguments = ["-m", "wandb", *map(str, arguments)]
-        return self._launch(arguments, directory or self.new_directory(), environment).wait(expect)
+        return self._launch(arguments, directory or self.new_directory(), environment)
 
     def new_directory(self):
         return Path(tempfile.mkdtemp(dir=self.directory))

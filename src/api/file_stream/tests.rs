@@ -26,6 +26,7 @@ impl Client {
         let options = Options {
             public_url: None,
             graphql_body_bytes: BODY_MAX,
+            graphql_answer_bytes: BODY_MAX,
             file_stream_body_bytes: BODY_MAX,
             budget: BodyBudget::new(1 << 20, Duration::ZERO),
             body_idle: Duration::from_secs(5),

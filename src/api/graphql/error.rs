@@ -30,6 +30,13 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
     with_status(message.into(), StatusCode::BAD_REQUEST, "invalid")
 }
 
+/// Not 413: the Python code of older clients would try that again for days, and give up on this.
+pub(super) fn answer_too_large() -> Error {
+    let message =
+        "the answer would be larger than limits.graphql_answer_mib; ask for a smaller page, or for fewer fields";
+    with_status(message.to_owned(), StatusCode::BAD_REQUEST, "too_large")
+}
+
 pub(super) fn missing(message: impl Into<String>) -> Error {
     with_status(message.into(), StatusCode::NOT_FOUND, "not_found")
 }

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::error::{status_of_answer, status_told};
-use super::request::Request;
+use super::request::{AnswerBudget, Request};
 use crate::access::Caller;
 use crate::api::http::Peer;
 use crate::api::router::{Asking, Shared};
@@ -64,6 +64,7 @@ pub async fn post(
         base_url: base_url(&shared, peer.is_some_and(|Extension(peer)| peer.is_tls), &headers),
         is_shared: headers.get("x-wandb-use-async-filestream").is_some_and(|value| value == "true"),
         app: shared.app.clone(),
+        answer: AnswerBudget::new(shared.options.graphql_answer_bytes),
         caller,
     };
     let mut operation = async_graphql::Request::new(envelope.query).data(request);

@@ -2,13 +2,12 @@
 //! (wandb 0.31.0: runs, users, entities), so their forms are fixed.
 
 use super::error::invalid;
-use crate::app::run::{FoundRun, ProjectPath, RunPath};
+use super::object::member::MemberId;
+use crate::app::run::{FoundRun, RunPath};
 use crate::domain::id::{
-    ApiKeyId, ArtifactId, ArtifactTypeId, CollectionId, EntityId, FileId, ManifestId, OrganizationId, ProjectId, UserId,
+    AgentId, ApiKeyId, ArtifactId, ArtifactTypeId, CollectionId, EntityId, FileId, InvitationId, ManifestId,
+    OrganizationId, ProjectId, SweepId, UserId,
 };
-use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
-use crate::domain::run::RunName;
 use async_graphql::ID;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,19 +23,30 @@ pub(super) fn run_path(id: &str) -> async_graphql::Result<RunPath> {
     let text = decode(id).ok_or_else(bad)?;
     let parts: Vec<&str> = text.split(':').collect();
     let ["Run", "v1", run, project, entity] = parts.as_slice() else { return Err(bad()) };
-    path(entity, project, run).ok_or_else(bad)
-}
-
-/// The path of a run by its names, if they can be names at all.
-pub(super) fn path(entity: &str, project: &str, run: &str) -> Option<RunPath> {
-    Some(RunPath {
-        project: ProjectPath { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? },
-        run: RunName::parse(run).ok()?,
-    })
+    RunPath::parse(entity, project, run).ok_or_else(bad)
 }
 
 pub(super) fn user(id: UserId) -> ID {
     encode(&format!("User:{id}"))
+}
+
+/// A person as a member of a team.
+pub(super) fn member(id: UserId) -> ID {
+    encode(&format!("Member:{id}"))
+}
+
+pub(super) fn invitation(id: InvitationId) -> ID {
+    encode(&format!("Invitation:{id}"))
+}
+
+/// What [`member`] or [`invitation`] made.
+pub(super) fn member_id(id: &str) -> async_graphql::Result<MemberId> {
+    let text = decode(id).unwrap_or_default();
+    let number = |kind: &str| text.strip_prefix(kind)?.parse().ok();
+    let member = number("Member:").map(|number| MemberId::Member(UserId(number)));
+    let invitation = || number("Invitation:").map(|number| MemberId::Invitation(InvitationId(number)));
+    let bad = || invalid(format!("`{}` is not the id of a member", id.chars().take(100).collect::<String>()));
+    member.or_else(invitation).ok_or_else(bad)
 }
 
 pub(super) fn entity(id: EntityId) -> ID {
@@ -51,8 +61,20 @@ pub(super) fn api_key(id: ApiKeyId) -> ID {
     encode(&format!("ApiKey:{id}"))
 }
 
+pub(super) fn api_key_id(id: &str) -> async_graphql::Result<ApiKeyId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("ApiKey:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of an API key", id.chars().take(100).collect::<String>()));
+    number.map(ApiKeyId).ok_or_else(bad)
+}
+
 pub(super) fn project(id: ProjectId) -> ID {
     encode(&format!("Project:{id}"))
+}
+
+pub(super) fn project_id(id: &str) -> async_graphql::Result<ProjectId> {
+    let number = decode(id).and_then(|text| text.strip_prefix("Project:")?.parse().ok());
+    let bad = || invalid(format!("`{}` is not the id of a project", id.chars().take(100).collect::<String>()));
+    number.map(ProjectId).ok_or_else(bad)
 }
 
 pub(super) fn project_internal(id: ProjectId) -> ID {
@@ -64,7 +86,23 @@ pub(super) fn file(id: FileId) -> ID {
 }
 
 pub(super) fn file_id(id: &str) -> async_graphql::Result<FileId> {
-    number(id, "RunFile").map(FileId).ok_or_else(|| not_the_id(id, "a file"))
+    number(id, "RunFile:", "a file").map(FileId)
+}
+
+pub(super) fn sweep(id: SweepId) -> ID {
+    encode(&format!("Sweep:{id}"))
+}
+
+pub(super) fn sweep_id(id: &str) -> async_graphql::Result<SweepId> {
+    number(id, "Sweep:", "a sweep").map(SweepId)
+}
+
+pub(super) fn agent(id: AgentId) -> ID {
+    encode(&format!("Agent:{id}"))
+}
+
+pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
+    number(id, "Agent:", "an agent").map(AgentId)
 }
 
 pub(super) fn artifact(id: ArtifactId) -> ID {
@@ -72,7 +110,7 @@ pub(super) fn artifact(id: ArtifactId) -> ID {
 }
 
 pub(super) fn artifact_id(id: &str) -> async_graphql::Result<ArtifactId> {
-    number(id, "Artifact").map(ArtifactId).ok_or_else(|| not_the_id(id, "an artifact"))
+    number(id, "Artifact:", "an artifact").map(ArtifactId)
 }
 
 pub(super) fn artifact_type(id: ArtifactTypeId) -> ID {
@@ -84,7 +122,7 @@ pub(super) fn collection(id: CollectionId) -> ID {
 }
 
 pub(super) fn collection_id(id: &str) -> async_graphql::Result<CollectionId> {
-    number(id, "ArtifactCollection").map(CollectionId).ok_or_else(|| not_the_id(id, "a collection"))
+    number(id, "ArtifactCollection:", "a collection").map(CollectionId)
 }
 
 pub(super) fn membership(collection: CollectionId, version: u32) -> ID {
@@ -105,7 +143,7 @@ pub(super) fn manifest(id: ManifestId) -> ID {
 }
 
 pub(super) fn manifest_id(id: &str) -> async_graphql::Result<ManifestId> {
-    number(id, "ArtifactManifest").map(ManifestId).ok_or_else(|| not_the_id(id, "a manifest"))
+    number(id, "ArtifactManifest:", "a manifest").map(ManifestId)
 }
 
 pub(super) fn manifest_file(id: ManifestId) -> ID {
@@ -117,12 +155,9 @@ pub(super) fn entry(artifact: ArtifactId, path: &str) -> ID {
     encode(&format!("ArtifactFile:{artifact}:{path}"))
 }
 
-fn number(id: &str, kind: &str) -> Option<u64> {
-    decode(id)?.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
-}
-
-fn not_the_id(id: &str, of: &str) -> async_graphql::Error {
-    invalid(format!("`{}` is not the id of {of}", id.chars().take(100).collect::<String>()))
+fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
+    let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
+    number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
 }
 
 fn encode(text: &str) -> ID {
@@ -141,7 +176,7 @@ mod tests {
     fn a_run_id_built_by_a_client_is_understood() {
         let built = STANDARD.encode("Run:v1:abc12345:mnist:ada");
 
-        assert_eq!(run_path(&built).unwrap(), path("ada", "mnist", "abc12345").unwrap());
+        assert_eq!(run_path(&built).unwrap(), RunPath::parse("ada", "mnist", "abc12345").unwrap());
         for bad in ["", "!", &STANDARD.encode("Run:v1:a:b"), &STANDARD.encode("Run:v2:a:b:c")] {
             assert!(run_path(bad).is_err(), "{bad}");
         }

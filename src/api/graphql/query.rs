@@ -5,7 +5,7 @@ use super::error::failed;
 use super::id;
 use super::object::artifact::collection::ArtifactCollection;
 use super::object::artifact::version::Artifact;
-use super::object::entity::Entity;
+use super::object::entity::{Entity, Organization};
 use super::object::project::{Project, ProjectConnection, ProjectEdge};
 use super::object::server::ServerInfo;
 use super::object::user::{User, UserConnection, UserEdge};
@@ -108,6 +108,17 @@ impl Query {
         let request = Request::of(ctx);
         let found = request.app.find_entity(&request.caller, name.as_deref()).await.map_err(failed)?;
         Ok(found.map(|found| Entity { found }))
+    }
+
+    /// One that the caller is in, or administers as a system admin.
+    async fn organization(
+        &self,
+        ctx: &Context<'_>,
+        name: Option<String>,
+    ) -> async_graphql::Result<Option<Organization>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_organization(&request.caller, &name.unwrap_or_default()).await.map_err(failed)?;
+        Ok(found.map(|found| Organization { found }))
     }
 
     /// People by user name or e-mail address: those of the caller's organizations.

@@ -6,5 +6,6 @@ mod member;
 mod openapi;
 mod organization;
 pub mod routes;
+mod run;
 mod team;
 mod user;

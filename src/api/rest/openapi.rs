@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, team, user};
+use super::{organization, run, team, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -26,6 +26,10 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         team::list_members,
         team::put_member,
         team::remove_member,
+        run::delete,
+        run::move_runs,
+        run::restore,
+        run::list_trash,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, team, user};
+use super::{openapi, organization, run, team, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,6 +31,10 @@ fn routes() -> Vec<Route> {
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        post("/api/v1/projects/{entity}/{project}/runs/delete", run::delete),
+        post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
+        post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
+        get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

@@ -5,7 +5,7 @@ use super::extract::{After, Body, Named, Parameters, number};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
 use crate::app::organization::JoinOrganization;
-use crate::app::user::CreateUser;
+use crate::app::user::{CreateUser, FirstKey};
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::secrets::Secret;
@@ -80,11 +80,11 @@ pub async fn create(
     Body(new): Body<NewUser>,
 ) -> Result<(StatusCode, Json<UserView>), RestError> {
     let input = CreateUser {
-        username: new.username,
+        username: Some(new.username),
         email: new.email,
         name: new.name,
         password: new.password.map(Secret::new),
-        api_key: new.api_key.map(Secret::new),
+        api_key: new.api_key.map_or(FirstKey::Made, |key| FirstKey::Given(Secret::new(key))),
         system_admin: new.system_admin,
         organization: match new.organization {
             None => JoinOrganization::First,

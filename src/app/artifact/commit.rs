@@ -320,7 +320,7 @@ impl App {
         let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(bytes))]);
         let key = ObjectKey::manifest(object);
         let received = receive(self.stores.for_entity(owner), &key, body, &self.expected(None, None)).await?;
-        let contents = FileContents { object, size_bytes: received.size_bytes, md5: received.md5, uploaded_at };
+        let contents = FileContents { object, owner, size_bytes: received.size_bytes, md5: received.md5, uploaded_at };
         let merged = Manifest {
             artifact: found.id,
             owner,

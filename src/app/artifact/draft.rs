@@ -28,6 +28,7 @@ const NAME_BYTES_MAX: usize = 512;
 /// An artifact that a client is about to send.
 #[derive(Debug, Clone, Default)]
 pub struct CreateArtifact {
+    /// Empty is the caller's own, as in a run that was logged offline.
     pub entity: String,
     pub project: String,
     /// The run that logs it; without it a person does.
@@ -55,7 +56,7 @@ pub struct CreateArtifact {
 /// The same with its texts checked.
 #[derive(Clone)]
 struct Checked {
-    entity: EntityName,
+    entity: Option<EntityName>,
     project: ProjectName,
     run: Option<RunName>,
     collection: CollectionName,
@@ -74,7 +75,7 @@ impl App {
         let checked = self.check_artifact(input)?;
         let (caller, licence) = (*caller, self.licence.clone());
         let created = self.db.write(move |tx| {
-            let at = (Some(&checked.entity), &checked.project);
+            let at = (checked.entity.as_ref(), &checked.project);
             let (at, _) = get_or_create(tx, &caller, at, Action::ArtifactCreate, &licence)?;
             let run = match &checked.run {
                 Some(name) => Some(logging_run(tx, &caller, &at, name, &licence)?),
@@ -130,7 +131,7 @@ impl App {
     }
 
     fn check_artifact(&self, input: CreateArtifact) -> Result<Checked, Error> {
-        let entity = existing_entity(&input.entity)?;
+        let entity = Some(&*input.entity).filter(|name| !name.is_empty()).map(existing_entity).transpose()?;
         let project = ProjectName::parse(&input.project).map_err(|why| Error::invalid("projectName", &why))?;
         let run = input.run.as_deref().filter(|name| !name.is_empty());
         let run = run.map(|name| RunName::parse(name).map_err(|_| missing("run", name))).transpose()?;

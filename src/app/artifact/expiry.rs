@@ -15,14 +15,14 @@ impl App {
     /// Deletes the versions whose time has come. Says how many.
     pub async fn expire_artifacts(&self) -> Result<usize, Error> {
         let now = self.clock.now();
-        let mut count = 0;
+        let (mut count, mut after) = (0, None);
+        // Some may be left where they are, in a project that was deleted: the next are looked for behind them.
         loop {
-            let due = self.db.read(move |tx| delete::expired(tx, now, VERSIONS_AT_ONCE).map_err(Error::from)).await?;
-            let expired = if due.is_empty() { 0 } else { self.expire(due).await? };
-            count += expired;
-            if expired == 0 {
-                break;
-            }
+            let due = self.db.read(move |tx| delete::expired(tx, now, after, VERSIONS_AT_ONCE).map_err(Error::from));
+            let due = due.await?;
+            let Some(last) = due.last().copied() else { break };
+            after = Some(last);
+            count += self.expire(due.into_iter().map(|(_, id)| id).collect()).await?;
         }
         let mut after = None;
         loop {

@@ -214,7 +214,7 @@ fn facts(
     let own = artifact::collection(tx, caller, sequence.id)?;
     let seen_sequence = seen(caller, Action::ArtifactRead, own, licence)?;
     let mut places = Vec::new();
-    for (within, (_, number)) in version::memberships(tx, caller, found.id, None, PLACES_MAX)? {
+    for (within, number) in version::memberships(tx, caller, found.id, PLACES_MAX)? {
         let Some(within) = seen(caller, Action::ArtifactRead, Some(within), licence)? else { continue };
         let aliases = version::aliases(tx, &within, number)?;
         places.push(Place { within, version: number, aliases });

@@ -9,6 +9,7 @@ use crate::app::{App, Error};
 use crate::db::repo::artifact::lineage;
 use crate::db::repo::run;
 use crate::domain::id::{ArtifactId, RunId};
+use std::collections::HashMap;
 
 /// Which way a version went past a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Direction {
     Output,
 }
 
-/// A page of versions, each with its position, and how many there are in all.
+/// A page of versions, each with its position, and how many the caller sees in all.
 pub struct RunArtifacts {
     pub versions: Vec<(Allowed<FoundArtifact>, String)>,
     pub has_more: bool,
@@ -46,15 +47,25 @@ impl App {
                 Direction::Input => lineage::inputs(tx, &found, EDGES_MAX)?,
                 Direction::Output => lineage::outputs(tx, &found, EDGES_MAX)?,
             };
-            let total = ids.len();
-            let (mut versions, mut has_more) = (Vec::new(), false);
-            for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id > after)) {
-                let Some(version) = readable(tx, &caller, id, &licence)? else { continue };
-                if versions.len() == limit {
-                    has_more = true;
-                    break;
+            let (mut versions, mut has_more, mut total) = (Vec::new(), false, 0);
+            // Most are of few sequences; whoever sees one of them sees all its versions.
+            let mut sees_all = HashMap::new();
+            for id in ids {
+                let Some(sequence) = lineage::sequence_of_version(tx, id)? else { continue };
+                let is_on_page = after.is_none_or(|after| id > after) && versions.len() < limit;
+                if !is_on_page && sees_all.get(&sequence) == Some(&true) {
+                    total += 1;
+                    has_more |= after.is_none_or(|after| id > after);
+                    continue;
                 }
-                versions.push((version, id.to_string()));
+                let Some(version) = readable(tx, &caller, id, &licence)? else { continue };
+                sees_all.insert(sequence, version.within.id == sequence);
+                total += 1;
+                if is_on_page {
+                    versions.push((version, id.to_string()));
+                } else {
+                    has_more |= after.is_none_or(|after| id > after);
+                }
             }
             Ok::<_, Error>(RunArtifacts { versions, has_more, total })
         });

@@ -164,6 +164,10 @@ fn place_of_version(
     Ok(query.place(u64::from(number), |key| key.value(&view)))
 }
 
+fn as_refs(values: &[Option<FieldValue>]) -> Vec<Option<&FieldValue>> {
+    values.iter().map(Option::as_ref).collect()
+}
+
 /// A filter and an order, ready to be asked about one entry after the other.
 struct Query<K> {
     filter: Filter<K>,
@@ -192,7 +196,7 @@ impl<K: FilterKey> Query<K> {
         let filter = Filter::<K>::parse(wanted.filters.as_deref().unwrap_or_default());
         let mut filter = filter.map_err(|why| Error::invalid("filters", &why))?;
         let values: Vec<Option<FieldValue>> = filter.fields().iter().map(common).collect();
-        if values.iter().all(Option::is_some) && filter.matches(&values) {
+        if values.iter().all(Option::is_some) && filter.matches(&as_refs(&values)) {
             filter = Filter::all();
         }
         let mut order = Order::<K>::parse(wanted.order.as_deref()).map_err(|why| Error::invalid("order", &why))?;
@@ -224,7 +228,7 @@ impl<K: FilterKey> Query<K> {
     /// The entry's place in the order; `None` when the filter leaves it out.
     fn place(&self, number: u64, value: impl Fn(&K) -> Option<FieldValue>) -> Option<Place> {
         let values: Vec<Option<FieldValue>> = self.filter.fields().iter().map(&value).collect();
-        if !self.filter.matches(&values) {
+        if !self.filter.matches(&as_refs(&values)) {
             return None;
         }
         let key = self.order.key.as_ref().map(|key| SortKey::of(value(key).as_ref()));

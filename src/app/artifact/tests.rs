@@ -86,11 +86,11 @@ async fn numbers(world: &World, name: &str, wanted: Wanted) -> Vec<u32> {
 
 async fn person(world: &World, username: &str) -> Caller {
     let person = CreateUser {
-        username: username.into(),
+        username: Some(username.into()),
         email: format!("{username}@example.com"),
         name: None,
         password: None,
-        api_key: None,
+        api_key: crate::app::user::FirstKey::Made,
         system_admin: false,
         organization: crate::app::organization::JoinOrganization::First,
     };
@@ -116,6 +116,17 @@ async fn a_version_is_found_by_number_by_alias_and_as_the_latest() {
     assert!(world.app.find_artifact(&stranger, first).await.unwrap().is_none());
     let within = collection(&world, "data").await.unwrap().id;
     assert!(world.app.find_collection(&stranger, within).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_artifact_without_an_entity_goes_to_the_callers_own_as_its_run_does() {
+    let world = World::new().await;
+    let mut logged = Logged::files(&[("a.txt", "one")]);
+    logged.create.entity = String::new();
+
+    let id = logged.log(&world, "data").await.id;
+
+    assert_eq!(named(&world, "data").await.map(|found| found.id), Some(id));
 }
 
 #[tokio::test]
@@ -448,6 +459,14 @@ async fn runs_know_what_they_logged_and_used_and_versions_know_their_runs() {
 
     assert_eq!((of(&maker, Direction::Output).await, of(&maker, Direction::Input).await), (vec![id], vec![]));
     assert_eq!((of(&user, Direction::Output).await, of(&user, Direction::Input).await), (vec![], vec![id]));
+    let hidden = world.app.artifacts_of_run(&world.stranger(), &maker, Direction::Output, None, 10).await.unwrap();
+    assert_eq!((hidden.versions.len(), hidden.total), (0, 0));
+    let second = logged_by(&world, "maker", "data", "two").await;
+    let first_page = world.app.artifacts_of_run(&world.ada, &maker, Direction::Output, None, 1).await.unwrap();
+    assert_eq!((first_page.versions[0].0.id, first_page.has_more, first_page.total), (id, true, 2));
+    let rest = world.app.artifacts_of_run(&world.ada, &maker, Direction::Output, Some(id), 1).await.unwrap();
+    assert_eq!((rest.versions[0].0.id, rest.has_more, rest.total), (second, false, 2));
+    world.app.delete_artifact(&world.ada, second, true).await.unwrap();
     let found = named(&world, "data").await.unwrap();
     assert_eq!(world.app.maker_of(&world.ada, &found).await.unwrap().unwrap().id, maker.id);
     let (users, _) = world.app.users_of(&world.ada, &found, None, 10).await.unwrap();

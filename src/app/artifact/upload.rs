@@ -233,9 +233,9 @@ impl App {
         }
         let key = ObjectKey::manifest(object);
         let received = receive(self.stores.for_entity(known.owner), &key, body, &expected).await?;
-        let (size_bytes, md5) = (received.size_bytes, received.md5);
+        let (size_bytes, md5, owner) = (received.size_bytes, received.md5, known.owner);
         let arrived = self.db.write(move |tx| {
-            let contents = FileContents { object, size_bytes, md5, uploaded_at: tx.now() };
+            let contents = FileContents { object, owner, size_bytes, md5, uploaded_at: tx.now() };
             Ok::<_, Error>(manifest::arrived(tx, id, &contents, &ticket)?)
         });
         if arrived.await? { Ok(md5) } else { Err(too_late()) }

@@ -1,6 +1,7 @@
 //! Going through the runs of a project, asking a query about each. One short read transaction per stretch of bounded
 //! size; JSON is looked into outside of it, because an old transaction keeps the file from reusing space.
 
+use super::row::{HISTORIES_AT_ONCE, Row};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::project::seen;
 use crate::app::{App, Error};
@@ -9,25 +10,21 @@ use crate::db::repo::project::FoundProject;
 use crate::db::repo::run::{self, ByCreation, FoundRun};
 use crate::db::repo::{project, user};
 use crate::db::tx::{Read, ReadTx};
-use crate::domain::clock::Timestamp;
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::run::RunName;
-use crate::domain::run_query::{Needs, Position, RunQuery, RunView};
-use crate::domain::stream::RunStreams;
+use crate::domain::run_query::{Needs, Position, RunQuery};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A stretch ends with this many runs, or with the run whose texts reach this many bytes.
-const STRETCH_RUNS: usize = 512;
-const STRETCH_BYTES: usize = 8 << 20;
-/// Runs whose histories are looked into together.
-const HISTORIES_AT_ONCE: usize = 16;
+pub(super) const STRETCH_RUNS: usize = 512;
+pub(super) const STRETCH_BYTES: usize = 8 << 20;
 /// Records read before their sizes are looked at.
 const RUNS_AT_ONCE: usize = 64;
 
 /// Where runs come from.
 #[derive(Clone)]
-pub(super) enum Source {
+pub(super) enum Candidates {
     Creation(ByCreation),
     /// Each name at most once.
     Names(Vec<String>),
@@ -39,31 +36,19 @@ pub(super) struct Scan {
     caller: Caller,
     project: ProjectId,
     query: Arc<RunQuery>,
-    source: Source,
+    candidates: Candidates,
     has_ended: bool,
-}
-
-/// A run with what the query needs of it.
-struct Row {
-    found: Allowed<FoundRun>,
-    username: Option<Arc<str>>,
-    heartbeat_at: Option<Timestamp>,
-    config: Option<String>,
-    summary: Option<String>,
-    /// The client leaves some of the summary to the server, and the query asks for it.
-    derives_summary: bool,
-    history_keys: Option<String>,
 }
 
 struct Stretch {
     rows: Vec<Row>,
-    source: Source,
+    candidates: Candidates,
     has_ended: bool,
 }
 
 impl Scan {
-    pub fn new(app: &App, caller: &Caller, project: ProjectId, query: RunQuery, source: Source) -> Self {
-        Self { app: app.clone(), caller: *caller, project, query: Arc::new(query), source, has_ended: false }
+    pub fn new(app: &App, caller: &Caller, project: ProjectId, query: &Arc<RunQuery>, candidates: Candidates) -> Self {
+        Self { app: app.clone(), caller: *caller, project, query: Arc::clone(query), candidates, has_ended: false }
     }
 
     /// Those of the next runs that match, maybe none, each with its place in the query's order; `None` at the end.
@@ -74,23 +59,19 @@ impl Scan {
         }
         let most = if self.query.filter().is_all() { wanted.min(STRETCH_RUNS) } else { STRETCH_RUNS };
         let (caller, licence, id) = (self.caller, self.app.licence.clone(), self.project);
-        let (source, needs) = (self.source.clone(), self.query.needs());
-        let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, source, needs, most));
-        let Stretch { rows, source, has_ended } = read.await?;
-        (self.source, self.has_ended) = (source, has_ended);
-        if !needs.history_keys && !rows.iter().any(|row| row.derives_summary) {
-            return self.place(rows).await.map(Some);
-        }
-        // What follows from history can be large, so it is made for a few runs, looked at, and let go.
-        let (mut placed, mut rows) = (Vec::new(), rows.into_iter());
-        loop {
-            let mut few: Vec<Row> = rows.by_ref().take(HISTORIES_AT_ONCE).collect();
-            if few.is_empty() {
-                return Ok(Some(placed));
-            }
-            self.add_history(&mut few).await?;
+        let (candidates, needs) = (self.candidates.clone(), self.query.needs());
+        let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, candidates, needs, most));
+        let Stretch { rows, candidates, has_ended } = read.await?;
+        (self.candidates, self.has_ended) = (candidates, has_ended);
+        let wants_history = rows.iter().any(|row| row.wants_history(needs));
+        let portion = if wants_history { HISTORIES_AT_ONCE } else { rows.len() };
+        let (mut placed, mut rows) = (Vec::new(), rows.into_iter().peekable());
+        while rows.peek().is_some() {
+            let mut few: Vec<Row> = rows.by_ref().take(portion).collect();
+            self.app.add_history(few.iter_mut().collect(), needs).await?;
             placed.extend(self.place(few).await?);
         }
+        Ok(Some(placed))
     }
 
     async fn place(&self, rows: Vec<Row>) -> Result<Vec<(Position, Allowed<FoundRun>)>, Error> {
@@ -98,95 +79,55 @@ impl Scan {
         let place = move |row: Row| query.place(&row.view()).map(|place| (place, row.found));
         self.app.on_pool(move || Ok(rows.into_iter().filter_map(place).collect())).await
     }
-
-    /// Puts in what history has to say: summaries where the rows decide them, and the keys that were logged.
-    async fn add_history(&self, rows: &mut [Row]) -> Result<(), Error> {
-        let derived: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].derives_summary).collect();
-        let of_derived: Vec<&Allowed<FoundRun>> = derived.iter().map(|at| &rows[*at].found).collect();
-        let summaries = self.app.summaries(&of_derived).await?;
-        for (at, summary) in derived.into_iter().zip(summaries) {
-            rows[at].summary = Some(summary);
-        }
-        if self.query.needs().history_keys {
-            let runs: Vec<&Allowed<FoundRun>> = rows.iter().map(|row| &row.found).collect();
-            let facts = self.app.history_facts(&runs).await?;
-            for (row, facts) in rows.iter_mut().zip(facts) {
-                row.history_keys = Some(facts.history_keys());
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Row {
-    fn view(&self) -> RunView<'_> {
-        RunView {
-            id: self.found.id,
-            run: &self.found.run,
-            entity: self.found.at.entity.entity.name.as_str(),
-            project: self.found.at.project.name.as_str(),
-            username: self.username.as_deref(),
-            heartbeat_at: self.heartbeat_at,
-            config: self.config.as_deref(),
-            summary: self.summary.as_deref(),
-            history_keys: self.history_keys.as_deref(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let run = &self.found.run;
-        let texts = [&self.config, &self.summary, &run.notes, &run.description];
-        texts.into_iter().flatten().map(String::len).sum()
-    }
 }
 
 fn read_stretch(
     tx: &ReadTx,
     (caller, licence): (&Caller, &Licence),
     id: ProjectId,
-    mut source: Source,
+    mut candidates: Candidates,
     needs: Needs,
     most: usize,
 ) -> Result<Stretch, Error> {
     let Some(at) = seen(caller, Action::RunRead, project::get(tx, caller, id)?, licence)? else {
-        return Ok(Stretch { rows: Vec::new(), source, has_ended: true });
+        return Ok(Stretch { rows: Vec::new(), candidates, has_ended: true });
     };
     let (mut rows, mut bytes, mut usernames) = (Vec::new(), 0, HashMap::new());
     while rows.len() < most && bytes < STRETCH_BYTES {
-        let (runs, is_last) = next_runs(tx, &at, &mut source, RUNS_AT_ONCE.min(most - rows.len()))?;
+        let (runs, is_last) = next_runs(tx, &at, &mut candidates, RUNS_AT_ONCE.min(most - rows.len()))?;
         let mut runs = runs.into_iter();
         while bytes < STRETCH_BYTES
             && let Some(found) = runs.next()
         {
-            if let Source::Creation(by) = &mut source {
+            if let Candidates::Creation(by) = &mut candidates {
                 by.after = Some((found.run.created_at, found.id));
             }
-            let row = read_row(tx, found, needs, &mut usernames)?;
+            let row = Row::read(tx, found, needs, |owner| username(tx, owner, &mut usernames))?;
             bytes += row.bytes();
             rows.push(row);
         }
         if is_last && runs.len() == 0 {
-            return Ok(Stretch { rows, source, has_ended: true });
+            return Ok(Stretch { rows, candidates, has_ended: true });
         }
     }
-    Ok(Stretch { rows, source, has_ended: false })
+    Ok(Stretch { rows, candidates, has_ended: false })
 }
 
-/// The next runs, and whether there are none behind them. Names are taken out of the source one at a time; a place
+/// The next runs, and whether there are none behind them. Names are taken out of the candidates one at a time; a place
 /// among runs by creation is the caller's to move on, run by run.
 fn next_runs(
     tx: &impl Read,
     at: &Allowed<FoundProject>,
-    source: &mut Source,
+    candidates: &mut Candidates,
     limit: usize,
 ) -> Result<(Vec<Allowed<FoundRun>>, bool), DbError> {
-    match source {
-        Source::Creation(by) => {
+    match candidates {
+        Candidates::Creation(by) => {
             let runs = run::list(tx, at, *by, limit)?;
             let is_last = runs.len() < limit;
             Ok((runs, is_last))
         }
-        Source::Names(names) => {
+        Candidates::Names(names) => {
             let name = names.pop().and_then(|name| RunName::parse(&name).ok());
             let found = name.map(|name| run::named(tx, at, &name)).transpose()?.flatten();
             Ok((found.into_iter().collect(), names.is_empty()))
@@ -194,31 +135,15 @@ fn next_runs(
     }
 }
 
-fn read_row(
+fn username(
     tx: &impl Read,
-    found: Allowed<FoundRun>,
-    needs: Needs,
-    usernames: &mut HashMap<UserId, Option<Arc<str>>>,
-) -> Result<Row, Error> {
-    let username = match found.run.owner.filter(|_| needs.username) {
-        None => None,
-        Some(owner) => match usernames.get(&owner) {
-            Some(known) => known.clone(),
-            None => {
-                let name = user::get(tx, owner)?.map(|user| Arc::from(user.name.as_str()));
-                usernames.insert(owner, name.clone());
-                name
-            }
-        },
-    };
-    let streams = if needs.heartbeat || needs.summary { run::streams(tx, &found)? } else { RunStreams::default() };
-    Ok(Row {
-        username,
-        heartbeat_at: streams.heartbeat_at,
-        config: if needs.config { run::config(tx, &found)? } else { None },
-        summary: if needs.summary { run::summary(tx, &found)? } else { None },
-        derives_summary: needs.summary && streams.derives_summary,
-        history_keys: None,
-        found,
-    })
+    owner: UserId,
+    known: &mut HashMap<UserId, Option<Arc<str>>>,
+) -> Result<Option<Arc<str>>, Error> {
+    if let Some(known) = known.get(&owner) {
+        return Ok(known.clone());
+    }
+    let name = user::get(tx, owner)?.map(|user| Arc::from(user.name.as_str()));
+    known.insert(owner, name.clone());
+    Ok(name)
 }

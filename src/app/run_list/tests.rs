@@ -85,7 +85,7 @@ impl World {
             .unwrap();
     }
 
-    async fn page(&self, at: &Allowed<FoundProject>, wanted: Wanted) -> Result<RunPage, Error> {
+    async fn page(&self, at: &Allowed<FoundProject>, wanted: RunListing) -> Result<RunPage, Error> {
         self.app.list_runs(&self.ada, at, wanted).await
     }
 
@@ -100,7 +100,7 @@ impl World {
     async fn paged(&self, at: &Allowed<FoundProject>, filters: &str, order: &str, limit: usize) -> Vec<String> {
         let (mut names, mut after) = (Vec::new(), None);
         loop {
-            let page = self.page(at, Wanted { after, ..wanted(filters, order, limit) }).await.unwrap();
+            let page = self.page(at, RunListing { after, ..wanted(filters, order, limit) }).await.unwrap();
             names.extend(page.runs.iter().map(|(found, _)| found.run.name.to_string()));
             after = page.runs.last().map(|(_, position)| position.clone());
             if !page.has_more {
@@ -116,11 +116,11 @@ impl World {
 
 async fn person(app: &App, name: &str) -> Caller {
     let person = CreateUser {
-        username: name.into(),
+        username: Some(name.into()),
         email: format!("{name}@example.com"),
         name: None,
         password: None,
-        api_key: None,
+        api_key: crate::app::user::FirstKey::Made,
         system_admin: false,
         organization: JoinOrganization::First,
     };
@@ -132,8 +132,8 @@ async fn person(app: &App, name: &str) -> Caller {
     Caller::user(id.await.unwrap().unwrap(), false, KeyScope::Full)
 }
 
-fn wanted(filters: &str, order: &str, limit: usize) -> Wanted {
-    Wanted { filters: Some(filters.into()), order: Some(order.into()), after: None, limit }
+fn wanted(filters: &str, order: &str, limit: usize) -> RunListing {
+    RunListing { filters: Some(filters.into()), order: Some(order.into()), after: None, limit }
 }
 
 fn run(at: &Allowed<FoundProject>, name: &str, created_at: i64) -> Run {
@@ -272,7 +272,7 @@ async fn a_deleted_run_is_not_listed_and_its_place_is_still_good() {
         let gone = Run { deleted_at: Some(Timestamp(9)), ..last.run.clone() };
         world.app.db.write(move |tx| Ok::<_, Error>(RUNS.put(tx, &last.id, &gone)?)).await.unwrap();
 
-        let next = world.page(&at, Wanted { after: Some(place), ..wanted("{}", order, 1) }).await.unwrap();
+        let next = world.page(&at, RunListing { after: Some(place), ..wanted("{}", order, 1) }).await.unwrap();
 
         assert_eq!(next.runs[0].0.id, ids[if order == "+created_at" { 1 } else { 2 }], "{order}");
     }
@@ -308,7 +308,7 @@ async fn what_is_not_understood_is_refused_with_the_name_of_its_argument() {
     assert_eq!(field(world.page(&at, wanted(r#"{"colour":1}"#, "", 1)).await), "filters");
     assert_eq!(field(world.page(&at, wanted("{}", "-colour", 1)).await), "order");
     let after = Some("rubbish".to_owned());
-    assert_eq!(field(world.page(&at, Wanted { after, ..wanted("{}", "", 1) }).await), "after");
+    assert_eq!(field(world.page(&at, RunListing { after, ..wanted("{}", "", 1) }).await), "after");
 }
 
 #[tokio::test]
@@ -375,7 +375,7 @@ proptest! {
             world.add(known.collect()).await;
             let (mut seen, mut after, mut made, mut pauses) = (Vec::new(), None, 0, between.into_iter());
             loop {
-                let page = world.page(&at, Wanted { after, ..wanted("{}", order, limit) }).await.unwrap();
+                let page = world.page(&at, RunListing { after, ..wanted("{}", order, limit) }).await.unwrap();
                 seen.extend(page.runs.iter().map(|(found, _)| found.run.name.to_string()));
                 after = page.runs.last().map(|(_, position)| position.clone());
                 if !page.has_more {

@@ -13,19 +13,15 @@ mod tests;
 pub use branch::{Cut, fork, rewind};
 pub use place::begin_session;
 
-use super::existing::missing;
 use super::run::existing;
 use super::{App, Error, seal};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::DbError;
-use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{self, FoundRun, RunPath};
 use crate::db::repo::stream;
 use crate::db::tx::WriteTx;
 use crate::domain::json::{MAX_DEPTH, Value};
-use crate::domain::name::EntityName;
-use crate::domain::project::ProjectName;
-use crate::domain::run::{Run, RunName};
+use crate::domain::run::Run;
 use crate::domain::stream::{RunStreams, Stream};
 use incoming::Incoming;
 use sha2::{Digest, Sha256};
@@ -84,14 +80,6 @@ impl App {
         }
         Ok(StreamReply { stopped })
     }
-}
-
-/// The run that a path of the wire names. A name that no run can have names none.
-pub fn run_path(entity: &str, project: &str, run: &str) -> Result<RunPath, Error> {
-    let missing = || missing("run", format_args!("{entity}/{project}/{run}"));
-    let entity = EntityName::parse(entity).map_err(|_| missing())?;
-    let project = ProjectName::parse(project).map_err(|_| missing())?;
-    Ok(RunPath { project: ProjectPath { entity, project }, run: RunName::parse(run).map_err(|_| missing())? })
 }
 
 /// The writer's name has any length, its place in a key has not.

@@ -4,7 +4,7 @@ use super::garbage;
 use super::run::{self, FoundRun};
 use crate::access::{Action, Allowed, Caller, Unchecked};
 use crate::db::DbError;
-use crate::db::schema::{PROJECTS, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES, RUNS};
+use crate::db::schema::{LISTED_RUN_FILES, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUN_FILES};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::file::{FileContents, FilePath, RunFile};
@@ -49,27 +49,23 @@ pub fn by_path(tx: &impl Read, run: &Allowed<FoundRun>, path: &FilePath) -> Resu
     Ok(RUN_FILES.get(tx, &id)?.filter(|file| file.contents.is_some()).map(|file| (id, file)))
 }
 
-/// Files whose bytes are there, by path, after the path `after`.
-pub fn list(
+/// Paths of the files whose bytes are there, in order, after the path `after`. Reads no file.
+pub fn paths(
     tx: &impl Read,
     run: &Allowed<FoundRun>,
     after: Option<&str>,
     limit: usize,
-) -> Result<Vec<(FileId, RunFile)>, DbError> {
+) -> Result<Vec<(String, FileId)>, DbError> {
     run.must_be(Action::RunRead);
-    let mut files = Vec::new();
-    let mut after = after.map(|path| (run.id, path.to_owned()));
-    while files.len() < limit {
-        let page = RUN_FILE_BY_PATH.list(tx, &run.id, after.as_ref(), limit)?;
-        let Some((last, _)) = page.last() else { break };
-        after = Some(last.clone());
-        for (_, id) in page {
-            let file = RUN_FILES.get(tx, &id)?.filter(|file| file.contents.is_some());
-            files.extend(file.map(|file| (id, file)));
-        }
-    }
-    files.truncate(limit);
-    Ok(files)
+    let after = after.map(|path| (run.id, path.to_owned()));
+    let found = LISTED_RUN_FILES.list(tx, &run.id, after.as_ref(), limit)?;
+    Ok(found.into_iter().map(|((_, path), id)| (path, id)).collect())
+}
+
+/// A file of the run, found by its path in the same transaction.
+pub fn get(tx: &impl Read, run: &Allowed<FoundRun>, id: FileId) -> Result<Option<RunFile>, DbError> {
+    run.must_be(Action::RunRead);
+    Ok(RUN_FILES.get(tx, &id)?.filter(|file| file.run == run.id))
 }
 
 /// Deletes a file and returns its contents, whose bytes are then nobody's.
@@ -105,20 +101,16 @@ pub fn stored(tx: &impl Read, after: Option<FileId>, limit: usize) -> Result<Vec
 /// A file and the entity in whose store its bytes are, for a check of everything.
 pub fn with_owner(tx: &impl Read, id: FileId) -> Result<Option<(EntityId, RunFile)>, DbError> {
     let Some(file) = RUN_FILES.get(tx, &id)? else { return Ok(None) };
-    let Some(run) = RUNS.get(tx, &file.run)? else { return Ok(None) };
-    let project = PROJECTS.get(tx, &run.project)?;
-    Ok(project.map(|project| (project.entity, file)))
+    Ok(file.contents.as_ref().map(|contents| contents.owner).map(|owner| (owner, file)))
 }
 
 /// Deletes at most `limit` files of a run that is being removed for good; `true` when none are left.
 pub fn purge(tx: &mut WriteTx<'_>, run: RunId, limit: usize) -> Result<bool, PutError> {
     let page = RUN_FILE_BY_PATH.list(tx, &run, None, limit)?;
-    let Some(found) = RUNS.get(tx, &run)? else { return Ok(true) };
-    let Some(project) = PROJECTS.get(tx, &found.project)? else { return Ok(true) };
     for (_, id) in &page {
         let contents = RUN_FILES.get(tx, id)?.and_then(|file| file.contents);
         if let Some(contents) = contents {
-            garbage::discard(tx, project.entity, StoredObject::RunFile(contents.object))?;
+            garbage::discard(tx, contents.owner, StoredObject::RunFile(contents.object))?;
         }
         RUN_FILES.delete(tx, id)?;
     }

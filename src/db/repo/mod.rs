@@ -1,16 +1,21 @@
 //! The queries: one file per noun, written once for all engines.
 //! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
 
+pub mod api_key;
 /// Artifacts and what holds them.
 pub mod artifact;
+pub mod custom_chart;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
 pub mod garbage;
+pub mod invitation;
 pub mod organization;
 pub mod project;
 pub mod run;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
+/// Sweeps, their agents, and the runs that were made for them.
+pub mod sweep;
 pub mod team;
 pub mod user;

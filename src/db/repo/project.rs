@@ -25,9 +25,28 @@ pub struct ProjectPath {
     pub project: ProjectName,
 }
 
+impl ProjectPath {
+    /// `None` when no project can have these names.
+    pub fn parse(entity: &str, project: &str) -> Option<Self> {
+        Some(Self { entity: EntityName::parse(entity).ok()?, project: ProjectName::parse(project).ok()? })
+    }
+}
+
 pub fn find(tx: &impl Read, caller: &Caller, at: &ProjectPath) -> Result<Option<Unchecked<FoundProject>>, DbError> {
+    let Some(found) = found(tx, at)? else { return Ok(None) };
+    unchecked(tx, caller, found).map(Some)
+}
+
+/// Without a word on who may see it.
+pub(super) fn found(tx: &impl Read, at: &ProjectPath) -> Result<Option<FoundProject>, DbError> {
     let Some(entity) = entity::named(tx, &at.entity)? else { return Ok(None) };
-    find_in(tx, caller, entity, &at.project)
+    named(tx, entity, &at.project)
+}
+
+fn named(tx: &impl Read, entity: FoundEntity, name: &ProjectName) -> Result<Option<FoundProject>, DbError> {
+    let Some(id) = PROJECT_BY_NAME.find(tx, &(entity.id, name.as_str().to_owned()))? else { return Ok(None) };
+    let project = PROJECTS.get(tx, &id)?;
+    Ok(project.map(|project| FoundProject { entity, id, project }))
 }
 
 /// In an entity that was found already.
@@ -37,9 +56,8 @@ pub fn find_in(
     entity: FoundEntity,
     name: &ProjectName,
 ) -> Result<Option<Unchecked<FoundProject>>, DbError> {
-    let Some(id) = PROJECT_BY_NAME.find(tx, &(entity.id, name.as_str().to_owned()))? else { return Ok(None) };
-    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
-    unchecked(tx, caller, FoundProject { entity, id, project }).map(Some)
+    let Some(found) = named(tx, entity, name)? else { return Ok(None) };
+    unchecked(tx, caller, found).map(Some)
 }
 
 pub fn get(tx: &impl Read, caller: &Caller, id: ProjectId) -> Result<Option<Unchecked<FoundProject>>, DbError> {
@@ -48,7 +66,7 @@ pub fn get(tx: &impl Read, caller: &Caller, id: ProjectId) -> Result<Option<Unch
 }
 
 pub(in crate::db::repo) fn by_id(tx: &impl Read, id: ProjectId) -> Result<Option<FoundProject>, DbError> {
-    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
+    let Some(project) = PROJECTS.get(tx, &id)?.filter(|project| project.deleted_at.is_none()) else { return Ok(None) };
     let entity = crate::db::schema::ENTITIES.get(tx, &project.entity)?;
     Ok(entity.map(|entity| FoundProject { entity: FoundEntity { id: project.entity, entity }, id, project }))
 }
@@ -83,9 +101,16 @@ pub fn create(
         owner: caller.user_id(),
         created_at: tx.now(),
         runs_made: 0,
+        deleted_at: None,
     };
     PROJECTS.put(tx, &id, &project)?;
     Ok(FoundProject { entity: (**entity).clone(), id, project })
+}
+
+/// Its name is free at once; the record stays, because what was in it names it.
+pub fn delete(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>) -> Result<(), PutError> {
+    project.must_be(Action::ProjectDelete);
+    PROJECTS.put(tx, &project.id, &Project { deleted_at: Some(tx.now()), ..project.project.clone() })
 }
 
 pub fn update(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>, changed: &Project) -> Result<(), PutError> {

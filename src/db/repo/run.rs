@@ -4,8 +4,8 @@ use super::project::{self, FoundProject, ProjectPath};
 use crate::access::{Action, Allowed, Caller, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ALERTS, DELETED_RUNS, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS,
-    RUNS_BY_CREATION,
+    ALERTS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, JsonText, PROJECTS, RUN_BY_NAME, RUN_CONFIGS, RUN_STREAMS,
+    RUN_SUMMARIES, RUNS, RUNS_BY_CREATION, TRIALS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -32,13 +32,32 @@ pub struct RunPath {
     pub run: RunName,
 }
 
+impl RunPath {
+    /// `None` when no run can have these names.
+    pub fn parse(entity: &str, project: &str, run: &str) -> Option<Self> {
+        Some(Self { project: ProjectPath::parse(entity, project)?, run: RunName::parse(run).ok()? })
+    }
+}
+
 /// A run that is not in the trash.
 pub fn find(tx: &impl Read, caller: &Caller, at: &RunPath) -> Result<Option<Unchecked<FoundRun>>, DbError> {
-    let Some(entity) = super::entity::named(tx, &at.project.entity)? else { return Ok(None) };
-    let name = (entity.id, at.project.project.as_str().to_owned());
-    let Some(id) = crate::db::schema::PROJECT_BY_NAME.find(tx, &name)? else { return Ok(None) };
-    let Some(project) = PROJECTS.get(tx, &id)? else { return Ok(None) };
-    find_in(tx, caller, FoundProject { entity, id, project }, &at.run)
+    let Some(project) = project::found(tx, &at.project)? else { return Ok(None) };
+    find_in(tx, caller, project, &at.run)
+}
+
+/// A run that went into the trash after then.
+pub fn find_deleted(
+    tx: &impl Read,
+    caller: &Caller,
+    at: &RunPath,
+    after: Timestamp,
+) -> Result<Option<Unchecked<FoundRun>>, DbError> {
+    let Some(project) = project::found(tx, &at.project)? else { return Ok(None) };
+    let Some((id, run)) = any_named(tx, project.id, &at.run)? else { return Ok(None) };
+    if run.deleted_at.is_none_or(|deleted_at| deleted_at <= after) {
+        return Ok(None);
+    }
+    unchecked(tx, caller, FoundRun { at: project, id, run }).map(Some)
 }
 
 /// In a project that was found already.
@@ -103,13 +122,19 @@ pub fn put_summary(tx: &mut WriteTx<'_>, found: &Allowed<FoundRun>, text: String
 #[track_caller]
 fn assert_writes(found: &Allowed<FoundRun>) {
     let action = found.action();
-    let writes = [Action::RunLog, Action::RunUpdate, Action::RunDelete, Action::RunStop, Action::RunMove];
+    use Action::{RunDelete, RunLog, RunMove, RunStop, RunUndelete, RunUpdate};
+    let writes = [RunLog, RunUpdate, RunDelete, RunUndelete, RunStop, RunMove];
     assert!(writes.contains(&action), "checked for {action} and used for writing");
 }
 
 /// The config as the client wrote it, every key wrapped in `value`.
 pub fn config(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<String>, DbError> {
-    Ok(RUN_CONFIGS.get(tx, &found.id)?.map(|text| text.0))
+    config_of(tx, found.id)
+}
+
+/// For readers that were allowed to read the run a moment ago.
+pub fn config_of(tx: &impl Read, id: RunId) -> Result<Option<String>, DbError> {
+    Ok(RUN_CONFIGS.get(tx, &id)?.map(|text| text.0))
 }
 
 /// The summary that the client wrote; what the server derives from history is not in it.
@@ -119,7 +144,12 @@ pub fn summary(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<Option<Strin
 
 /// How far the run's streams have come.
 pub fn streams(tx: &impl Read, found: &Allowed<FoundRun>) -> Result<RunStreams, DbError> {
-    Ok(RUN_STREAMS.get(tx, &found.id)?.unwrap_or_default())
+    streams_of(tx, found.id)
+}
+
+/// For readers that were allowed to read the run a moment ago.
+pub fn streams_of(tx: &impl Read, id: RunId) -> Result<RunStreams, DbError> {
+    Ok(RUN_STREAMS.get(tx, &id)?.unwrap_or_default())
 }
 
 /// Where a list by creation begins, and which way it goes.
@@ -145,15 +175,26 @@ pub fn list(
     Ok(runs)
 }
 
-/// How many of the next `limit` runs by creation there are, and the last one counted. Reads the index alone.
-pub fn count(
+/// Which runs the project lists and when they were made, oldest first. Reads the index alone.
+pub fn places(
     tx: &impl Read,
     project: &Allowed<FoundProject>,
     after: Option<(Timestamp, RunId)>,
     limit: usize,
-) -> Result<(usize, Option<(Timestamp, RunId)>), DbError> {
-    let counted = entries(tx, project, ByCreation { newest_first: false, after }, limit)?;
-    Ok((counted.len(), counted.last().map(|(_, created_at, id)| (*created_at, *id))))
+) -> Result<Vec<(Timestamp, RunId)>, DbError> {
+    let places = entries(tx, project, ByCreation { newest_first: false, after }, limit)?;
+    Ok(places.into_iter().map(|(_, created_at, id)| (created_at, id)).collect())
+}
+
+/// A run of a project of which the caller sees all runs; `None` when it is deleted, or another project's.
+pub fn listed(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    id: RunId,
+) -> Result<Option<Allowed<FoundRun>>, DbError> {
+    project.must_be(Action::RunRead);
+    let found = RUNS.get(tx, &id)?.filter(|run| run.project == project.id && run.deleted_at.is_none());
+    Ok(found.map(|run| project.project(|at| FoundRun { at: at.clone(), id, run })))
 }
 
 fn entries(
@@ -208,6 +249,49 @@ pub fn alerts(
     Ok(listed.into_iter().map(|((_, id), alert)| (id, alert)).collect())
 }
 
+/// Runs of a project that are in the trash, the last deleted first, before the run `before`.
+pub fn deleted(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    before: Option<(Timestamp, RunId)>,
+    limit: usize,
+) -> Result<Vec<(RunId, Run)>, DbError> {
+    project.must_be(Action::RunRead);
+    let before = before.map(|(at, id)| (project.id, at, id));
+    let entries = DELETED_RUNS_BY_PROJECT.list_last(tx, &project.id, before.as_ref(), limit)?;
+    let mut runs = Vec::with_capacity(entries.len());
+    for (_, _, id) in entries {
+        let run = RUNS.get(tx, &id)?.ok_or_else(|| DbError::Damaged(format!("run {id} is missing")))?;
+        runs.push((id, run));
+    }
+    Ok(runs)
+}
+
+/// Runs of a project in the order of their names, also those in the trash, for who may delete the project.
+pub fn of_deleted_project(
+    tx: &impl Read,
+    project: &Allowed<FoundProject>,
+    limit: usize,
+) -> Result<Vec<(RunId, Run)>, DbError> {
+    project.must_be(Action::ProjectDelete);
+    let mut runs = Vec::new();
+    for (_, id) in RUN_BY_NAME.list(tx, &project.id, None, limit)? {
+        runs.extend(RUNS.get(tx, &id)?.map(|run| (id, run)));
+    }
+    Ok(runs)
+}
+
+/// Puts a run into the trash along with its project.
+pub fn delete_with_project(
+    tx: &mut WriteTx<'_>,
+    project: &Allowed<FoundProject>,
+    id: RunId,
+    run: &Run,
+) -> Result<(), PutError> {
+    project.must_be(Action::ProjectDelete);
+    RUNS.put(tx, &id, &Run { deleted_at: run.deleted_at.or(Some(tx.now())), ..run.clone() })
+}
+
 /// Runs that went into the trash before then, oldest first.
 pub fn deleted_before(tx: &impl Read, before: Timestamp, limit: usize) -> Result<Vec<RunId>, DbError> {
     let deleted = DELETED_RUNS.list(tx, &(), None, limit)?;
@@ -227,6 +311,7 @@ pub fn purge_alerts(tx: &mut WriteTx<'_>, id: RunId, limit: usize) -> Result<boo
 pub fn purge(tx: &mut WriteTx<'_>, id: RunId) -> Result<(), DbError> {
     RUN_CONFIGS.delete(tx, &id)?;
     RUN_SUMMARIES.delete(tx, &id)?;
+    TRIALS.delete(tx, &id)?;
     RUNS.delete(tx, &id)?;
     Ok(())
 }

@@ -18,6 +18,8 @@ use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 
 /// Chunks, or places of a segment, read at a time.
 const PAGE: usize = 256;
+/// A chunk may have hundreds of kilobytes, so few are read before their sizes are looked at.
+const CHUNKS_AT_ONCE: usize = 16;
 /// More parts than a run can get: each holds thousands of rows, or ended a session.
 const PARTS_MAX: usize = 100_000;
 
@@ -93,8 +95,8 @@ pub fn chunks(
     let mut after = from.checked_sub(1);
     loop {
         let key = after.map(|place| (run, stream, generation, place));
-        let page = TAIL_CHUNKS.list(tx, &(run, stream, generation), key.as_ref(), PAGE)?;
-        let is_last = page.len() < PAGE;
+        let page = TAIL_CHUNKS.list(tx, &(run, stream, generation), key.as_ref(), CHUNKS_AT_ONCE)?;
+        let is_last = page.len() < CHUNKS_AT_ONCE;
         for ((.., place), chunk) in page {
             total += chunk.compressed.len();
             after = Some(place);

@@ -1,22 +1,20 @@
-//! People, their personal entities and their keys.
+//! People and their personal entities.
 
 use super::entity;
-use crate::access::{Action, Allowed, Caller, Grants, KeyScope, Unchecked};
+use crate::access::{Action, Allowed, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER,
-    PROJECT_BY_NAME, SYSTEM_ADMINS, TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME, SYSTEM_ADMINS,
+    TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind};
-use crate::domain::id::{ApiKeyId, EntityId, UserId};
+use crate::domain::id::{EntityId, UserId};
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User};
+use crate::domain::user::User;
 
 const PAGE: usize = 100;
-/// More keys of one person than this are not shown at once.
-const KEYS_SHOWN: usize = 1000;
 
 /// The whole instance: what actions on people of all organizations are checked on.
 #[derive(Debug)]
@@ -35,11 +33,9 @@ pub struct NewUser {
     pub full_name: Option<String>,
     pub password_hash: Option<String>,
     pub system_admin: bool,
-    pub key_hash: [u8; 32],
-    pub key_begins_with: String,
 }
 
-/// Stores the person, their personal entity and their first key.
+/// Stores the person and their personal entity.
 pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) -> Result<(UserId, User), PutError> {
     instance.must_be(Action::UserManage);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
@@ -54,12 +50,6 @@ pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) 
         created_at,
     };
     USERS.put(tx, &id, &user)?;
-    let key = tx.new_id::<ApiKeyId>()?;
-    API_KEYS.put(
-        tx,
-        &key,
-        &KeyRecord { user: id, hash: new.key_hash, begins_with: new.key_begins_with, created_at },
-    )?;
     Ok((id, user))
 }
 
@@ -144,21 +134,4 @@ pub fn id_of(tx: &impl Read, text: &str) -> Result<Option<UserId>, DbError> {
     }
     let Ok(name) = EntityName::parse(text) else { return Ok(None) };
     id_named(tx, &name)
-}
-
-/// A person's keys in the order of their making.
-pub fn keys_of(tx: &impl Read, id: UserId) -> Result<Vec<(ApiKeyId, KeyRecord)>, DbError> {
-    let mut keys = Vec::new();
-    for (_, key) in API_KEYS_BY_USER.list(tx, &id, None, KEYS_SHOWN)? {
-        keys.extend(API_KEYS.get(tx, &key)?.map(|record| (key, record)));
-    }
-    Ok(keys)
-}
-
-/// Who a key belongs to.
-pub fn caller_of_key(tx: &impl Read, hash: &[u8; 32]) -> Result<Option<Caller>, DbError> {
-    let Some(key) = API_KEY_BY_HASH.find(tx, hash)? else { return Ok(None) };
-    let Some(record) = API_KEYS.get(tx, &key)? else { return Ok(None) };
-    let user = USERS.get(tx, &record.user)?;
-    Ok(user.map(|user| Caller::user(record.user, user.system_admin, KeyScope::Full)))
 }

@@ -221,7 +221,7 @@ mod tests {
         let metadata = metadata_value(Some(r#"{"acc":0.9,"a.b":1,"data":{"rows":5}}"#));
         let view = VersionView { artifact: &artifact, number: 3, aliases: &aliases, metadata: &metadata };
         let values: Vec<_> = filter.fields().iter().map(|key| key.value(&view)).collect();
-        filter.matches(&values)
+        filter.matches(&values.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
     #[test]

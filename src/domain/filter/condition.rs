@@ -67,7 +67,7 @@ impl<K> Filter<K> {
     }
 
     /// `values` are those of [`Filter::fields`], in their order.
-    pub fn matches(&self, values: &[Option<FieldValue>]) -> bool {
+    pub fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
         self.root.matches(values)
     }
 }
@@ -81,12 +81,12 @@ impl Node {
         }
     }
 
-    fn matches(&self, values: &[Option<FieldValue>]) -> bool {
+    fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
         match self {
             Self::And(nodes) => nodes.iter().all(|node| node.matches(values)),
             Self::Or(nodes) => nodes.iter().any(|node| node.matches(values)),
             Self::Not(node) => !node.matches(values),
-            Self::Test(field, test) => test.holds(values[*field].as_ref()),
+            Self::Test(field, test) => test.holds(values[*field]),
         }
     }
 }

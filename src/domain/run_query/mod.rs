@@ -10,12 +10,15 @@ mod tests;
 
 pub use field::Field;
 pub use order::{Position, RunOrder};
-pub use view::{Needs, RunView};
+pub use view::{FieldReader, Needs, RunView};
 
-use super::filter::{BadQuery, FieldValue, Filter, Node, Test};
-use super::json::Value;
+pub use crate::domain::filter::FieldValue;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::filter::{Filter, Node, Test};
+use crate::domain::id::RunId;
+use crate::domain::json::Value;
 use std::collections::BTreeSet;
-use view::FieldReader;
 
 /// Which runs are meant.
 pub type RunFilter = Filter<Field>;
@@ -81,13 +84,24 @@ impl RunQuery {
         self.reader.needs()
     }
 
+    /// What the query is about, each field once.
+    pub fn fields(&self) -> &[Field] {
+        self.reader.fields()
+    }
+
     /// The run's place in the order; `None` when the filter leaves it out.
     pub fn place(&self, view: &RunView<'_>) -> Option<Position> {
         let values = self.reader.read(view);
-        if !self.filter.matches(&values) {
+        let values: Vec<Option<&FieldValue>> = values.iter().map(Option::as_ref).collect();
+        self.place_of(&values, view.run.created_at, view.id)
+    }
+
+    /// The same of a run whose values were read before; they are those of [`RunQuery::fields`], in their order.
+    pub fn place_of(&self, values: &[Option<&FieldValue>], created_at: Timestamp, id: RunId) -> Option<Position> {
+        if !self.filter.matches(values) {
             return None;
         }
-        let value = self.order_slot.and_then(|slot| values.get(slot)).and_then(Option::as_ref);
-        Some(self.order.position(value, view.run.created_at, view.id))
+        let value = self.order_slot.and_then(|slot| values.get(slot)).copied().flatten();
+        Some(self.order.position(value, created_at, id))
     }
 }

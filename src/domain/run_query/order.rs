@@ -1,10 +1,10 @@
 //! The order of runs, and a run's place in it as an opaque text. A place holds what the run was ordered by, not only
 //! which run it was: a listing goes on right behind it though the run has changed, or is gone.
 
+use super::FieldValue;
 use super::field::Field;
-use super::{BadQuery, FieldValue};
 use crate::domain::clock::Timestamp;
-use crate::domain::filter::{Order, SortKey};
+use crate::domain::filter::{BadQuery, Order, SortKey};
 use crate::domain::id::RunId;
 use std::cmp::Ordering;
 

@@ -36,7 +36,7 @@ pub struct Needs {
 }
 
 /// Reads the values of some fields, each into the place of its field.
-pub(super) struct FieldReader {
+pub struct FieldReader {
     fields: Vec<Field>,
     config: Paths,
     summary: Paths,
@@ -63,6 +63,10 @@ impl FieldReader {
         }
     }
 
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
     pub fn needs(&self) -> Needs {
         let any = |is_needed: fn(&Field) -> bool| self.fields.iter().any(is_needed);
         Needs {
@@ -74,6 +78,7 @@ impl FieldReader {
         }
     }
 
+    /// The values of the fields, in their order. What the view leaves out is missing.
     pub fn read(&self, view: &RunView<'_>) -> Vec<Option<FieldValue>> {
         let mut values: Vec<_> = self.fields.iter().map(|field| of_record(field, view)).collect();
         self.config.read(view.config, &mut values);

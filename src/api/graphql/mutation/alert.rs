@@ -1,10 +1,10 @@
 //! Alerts that a script raises.
 
-use crate::api::graphql::error::{failed, missing};
-use crate::api::graphql::id;
+use crate::api::graphql::error::failed;
 use crate::api::graphql::object::alert::AlertSeverity;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Duration;
+use crate::app::run::run_path;
 use crate::domain::run::Severity;
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
@@ -38,8 +38,7 @@ impl AlertMutation {
         input: NotifyScriptableRunAlertInput,
     ) -> async_graphql::Result<NotifyScriptableRunAlertPayload> {
         let request = Request::of(ctx);
-        let path = id::path(&input.entity_name, &input.project_name, &input.run_name);
-        let path = path.ok_or_else(|| missing("the run does not exist"))?;
+        let path = run_path(&input.entity_name, &input.project_name, &input.run_name).map_err(failed)?;
         let severity = input.severity.map_or(Severity::Info, Severity::from);
         let wait_secs = input.wait_duration.map(|Duration(millis)| millis / 1000);
         let added = request.app.add_alert(&request.caller, path, (input.title, input.text, severity), wait_secs);

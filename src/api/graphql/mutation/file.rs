@@ -1,8 +1,9 @@
 //! Sending and deleting run files.
 
-use crate::api::graphql::error::{failed, missing};
+use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
 use crate::api::graphql::request::Request;
+use crate::app::run::run_path;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 #[derive(InputObject)]
@@ -70,8 +71,7 @@ impl FileMutation {
         input: CreateRunFilesInput,
     ) -> async_graphql::Result<CreateRunFilesPayload> {
         let request = Request::of(ctx);
-        let path = id::path(&input.entity_name, &input.project_name, &input.run_name);
-        let path = path.ok_or_else(|| missing("the run does not exist"))?;
+        let path = run_path(&input.entity_name, &input.project_name, &input.run_name).map_err(failed)?;
         let created = request.app.create_run_files(&request.caller, path, input.files).await;
         let (found, uploads) = created.map_err(failed)?;
         let file = |upload: crate::app::file::FileUpload| CreatedFile {
@@ -106,8 +106,7 @@ impl FileMutation {
         input: MarkRunFilesUploadedInput,
     ) -> async_graphql::Result<MarkRunFilesUploadedPayload> {
         let request = Request::of(ctx);
-        let path = id::path(&input.entity_name, &input.project_name, &input.run_name);
-        let path = path.ok_or_else(|| missing("the run does not exist"))?;
+        let path = run_path(&input.entity_name, &input.project_name, &input.run_name).map_err(failed)?;
         let names = input.files.len();
         let there = request.app.count_files_there(&request.caller, path, input.files).await.map_err(failed)?;
         Ok(MarkRunFilesUploadedPayload { success: there == names, client_mutation_id: input.client_mutation_id })

@@ -1,10 +1,14 @@
 //! The root of all mutations, one file per noun.
 
 mod alert;
+mod api_key;
 mod artifact;
+mod custom_chart;
 mod file;
 mod project;
 mod run;
+mod sweep;
+mod team;
 
 use async_graphql::MergedObject;
 
@@ -12,7 +16,11 @@ use async_graphql::MergedObject;
 pub struct Mutation(
     alert::AlertMutation,
     artifact::ArtifactMutation,
+    api_key::ApiKeyMutation,
+    custom_chart::CustomChartMutation,
     file::FileMutation,
     project::ProjectMutation,
     run::RunMutation,
+    sweep::SweepMutation,
+    team::TeamMutation,
 );

@@ -6,7 +6,7 @@ use crate::api::graphql::object::run::Run;
 use crate::api::graphql::object::server::ServerSettings;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
-use crate::app::run::{Target, UpsertRun};
+use crate::app::run::{RunPath, Target, UpsertRun, project_path};
 use crate::domain::project::DEFAULT_PROJECT;
 use crate::domain::run::RunState;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
@@ -74,6 +74,29 @@ pub(super) struct DeleteRunInput {
 }
 
 #[derive(InputObject)]
+pub(super) struct DeleteRunsInput {
+    /// At most 1000.
+    ids: Vec<ID>,
+    client_mutation_id: Option<String>,
+}
+
+#[derive(InputObject)]
+pub(super) struct UndeleteRunsInput {
+    /// At most 1000.
+    ids: Vec<ID>,
+    client_mutation_id: Option<String>,
+}
+
+#[derive(InputObject)]
+pub(super) struct MoveRunsInput {
+    /// At most 1000. They have to have ended.
+    ids: Vec<ID>,
+    destination_entity_name: String,
+    destination_project_name: String,
+    client_mutation_id: Option<String>,
+}
+
+#[derive(InputObject)]
 pub(super) struct UpdateRunStateInput {
     id: ID,
     state: String,
@@ -91,6 +114,7 @@ macro_rules! success_payloads {
 }
 
 success_payloads!(StopRunPayload DeleteRunPayload UpdateRunStatePayload);
+success_payloads!(DeleteRunsPayload UndeleteRunsPayload MoveRunsPayload);
 
 #[derive(Default)]
 pub(super) struct RunMutation;
@@ -169,6 +193,32 @@ impl RunMutation {
         Ok(DeleteRunPayload { success: true, client_mutation_id: input.client_mutation_id })
     }
 
+    /// Puts all of the runs into the trash or, when one of them is not the caller's to delete, none.
+    async fn delete_runs(&self, ctx: &Context<'_>, input: DeleteRunsInput) -> async_graphql::Result<DeleteRunsPayload> {
+        let request = Request::of(ctx);
+        request.app.delete_runs(&request.caller, paths(&input.ids)?).await.map_err(failed)?;
+        Ok(DeleteRunsPayload { success: true, client_mutation_id: input.client_mutation_id })
+    }
+
+    /// Takes all of the runs out of the trash, or none.
+    async fn undelete_runs(
+        &self,
+        ctx: &Context<'_>,
+        input: UndeleteRunsInput,
+    ) -> async_graphql::Result<UndeleteRunsPayload> {
+        let request = Request::of(ctx);
+        request.app.restore_runs(&request.caller, paths(&input.ids)?).await.map_err(failed)?;
+        Ok(UndeleteRunsPayload { success: true, client_mutation_id: input.client_mutation_id })
+    }
+
+    /// Moves all of the runs into another project, or none. Their owners stay.
+    async fn move_runs(&self, ctx: &Context<'_>, input: MoveRunsInput) -> async_graphql::Result<MoveRunsPayload> {
+        let request = Request::of(ctx);
+        let to = project_path(&input.destination_entity_name, &input.destination_project_name).map_err(failed)?;
+        request.app.move_runs(&request.caller, paths(&input.ids)?, to).await.map_err(failed)?;
+        Ok(MoveRunsPayload { success: true, client_mutation_id: input.client_mutation_id })
+    }
+
     async fn update_run_state(
         &self,
         ctx: &Context<'_>,
@@ -179,6 +229,10 @@ impl RunMutation {
         request.app.set_run_state(&request.caller, path, state).await.map_err(failed)?;
         Ok(UpdateRunStatePayload { success: true, client_mutation_id: input.client_mutation_id })
     }
+}
+
+fn paths(ids: &[ID]) -> async_graphql::Result<Vec<RunPath>> {
+    ids.iter().map(|id| id::run_path(id)).collect()
 }
 
 fn parse_state(text: &str) -> async_graphql::Result<RunState> {

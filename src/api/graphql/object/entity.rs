@@ -1,13 +1,16 @@
 //! Entities and organizations, as far as the caller may know them.
 
+use crate::access::TeamRole;
 use crate::api::graphql::cursor::PageInfo;
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
+use crate::api::graphql::object::member::Member;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::app::entity::{SeenEntity, SeenOrganization};
-use async_graphql::{Context, ID, Object, SimpleObject};
+use crate::domain::entity::EntityKind;
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct Entity {
     pub found: SeenEntity,
@@ -24,11 +27,15 @@ impl Entity {
     }
 
     async fn is_team(&self) -> bool {
-        self.found.person.is_none()
+        !matches!(self.found.kind, EntityKind::Person(_))
     }
 
     async fn entity_type(&self) -> &str {
-        if self.found.person.is_none() { "team" } else { "user" }
+        match self.found.kind {
+            EntityKind::Person(_) => "user",
+            EntityKind::Team(_) => "team",
+            EntityKind::Organization(_) => "organization",
+        }
     }
 
     async fn available(&self) -> bool {
@@ -70,9 +77,9 @@ impl Entity {
     }
 
     async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
-        match self.found.person {
-            Some(person) => User::of(ctx, Some(person)).await.map(Some),
-            None => Ok(None),
+        match self.found.kind {
+            EntityKind::Person(person) => User::of(ctx, Some(person)).await.map(Some),
+            EntityKind::Team(_) | EntityKind::Organization(_) => Ok(None),
         }
     }
 
@@ -80,6 +87,30 @@ impl Entity {
         let request = Request::of(ctx);
         let found = request.app.organization_of_entity(&request.caller, self.found.id).await.map_err(failed)?;
         Ok(found.map(|found| Organization { found }))
+    }
+
+    /// JSON text of what the entity may use: nothing limits it.
+    async fn limits(&self) -> Option<String> {
+        None
+    }
+
+    /// Who belongs to a team and who is invited to it; a personal entity is its person's alone. Who is in an
+    /// organization is for its own pages to tell.
+    async fn members(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Member>> {
+        let request = Request::of(ctx);
+        match self.found.kind {
+            EntityKind::Person(person) => {
+                let person = request.app.find_person(&request.caller, person).await.map_err(failed)?;
+                Ok(person.into_iter().map(|person| Member::of(person, TeamRole::Admin)).collect())
+            }
+            EntityKind::Team(_) => {
+                let members = request.app.all_team_members(&request.caller, &self.found.name).await.map_err(failed)?;
+                let invited = request.app.list_invitations(&request.caller, &self.found.name).await.map_err(failed)?;
+                let members = members.into_iter().map(|(person, role)| Member::of(person, role));
+                Ok(members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits))).collect())
+            }
+            EntityKind::Organization(_) => Ok(Vec::new()),
+        }
     }
 
     async fn project(&self, ctx: &Context<'_>, name: Option<String>) -> async_graphql::Result<Option<Project>> {
@@ -117,7 +148,29 @@ impl Organization {
         None
     }
 
+    /// What is switched on for the organization alone: nothing is.
+    async fn feature_flags(
+        &self,
+        #[graphql(name = "rampIDType")] kind: Option<RampIdType>,
+    ) -> Vec<OrganizationFeatureFlag> {
+        let _nothing_changes = kind;
+        Vec::new()
+    }
+
     async fn org_entity(&self) -> Entity {
         Entity { found: self.found.entity.clone() }
     }
+}
+
+/// By what a flag is switched (wandb 0.31.0, `OrgFeatureFlags`).
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api::graphql) enum RampIdType {
+    #[graphql(name = "OrgName")]
+    OrgName,
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct OrganizationFeatureFlag {
+    ramp_key: String,
+    is_enabled: bool,
 }

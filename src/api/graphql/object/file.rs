@@ -5,13 +5,14 @@ use crate::api::graphql::cursor::PageInfo;
 use crate::api::graphql::error::{failed, missing};
 use crate::api::graphql::id;
 use crate::api::graphql::object::artifact::version::Artifact;
+use crate::api::graphql::object::run::FilesCounted;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, Int64};
 use crate::app::artifact::FoundArtifact;
 use crate::app::file::ListedFile;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{FileId, ObjectId, RunId};
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub(in crate::api::graphql) struct FileUpload {
 
 impl File {
     /// A file of a run that is there.
-    pub fn of_run(request: &Request, run: RunId, listed: ListedFile) -> Self {
+    pub fn of_run(request: &Request, run: RunId, listed: &ListedFile) -> Self {
         let token = request.app.download_token(&listed.contents);
         Self {
             id: id::file(listed.id),
@@ -177,12 +178,32 @@ pub(in crate::api::graphql) struct UploadUrlPart {
 }
 
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::api::graphql) struct FileConnection {
     pub edges: Vec<FileEdge>,
     pub page_info: PageInfo,
     /// Nothing beside the URL is needed to send a file.
     pub upload_headers: Vec<String>,
-    pub total_count: i64,
+    #[graphql(skip)]
+    pub counted: Counted,
+}
+
+/// How many files a list has in all.
+pub(in crate::api::graphql) enum Counted {
+    Known(i64),
+    /// They are counted when somebody asks.
+    OfRun(FilesCounted),
+}
+
+#[ComplexObject]
+impl FileConnection {
+    /// Of all pages together.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        match &self.counted {
+            Counted::Known(count) => Ok(*count),
+            Counted::OfRun(files) => files.count(ctx).await,
+        }
+    }
 }
 
 #[derive(SimpleObject)]

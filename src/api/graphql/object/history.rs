@@ -25,8 +25,10 @@ impl RunHistory {
         samples: Option<i32>,
     ) -> async_graphql::Result<Vec<String>> {
         let samples = samples.map_or(DEFAULT_SAMPLES, |samples| usize::try_from(samples).unwrap_or(0));
-        let query = RowQuery { stream, steps, samples };
-        Request::of(ctx).app.history_rows(&self.0.found, &query).await.map_err(failed)
+        let (query, request) = (RowQuery { stream, steps, samples }, Request::of(ctx));
+        let rows = request.app.history_rows(self.0.found(), &query).await.map_err(failed)?;
+        request.answer.spend(rows.iter().map(String::len).sum())?;
+        Ok(rows)
     }
 }
 
@@ -88,7 +90,8 @@ impl RunHistory {
         let mut answers = Vec::with_capacity(specs.len());
         for JsonString(text) in &specs {
             let spec = SampleSpec::parse(text).map_err(failed)?;
-            let rows = request.app.sampled_history(&self.0.found, &spec).await.map_err(failed)?;
+            let rows = request.app.sampled_history(self.0.found(), &spec).await.map_err(failed)?;
+            request.answer.spend(rows.iter().map(String::len).sum())?;
             answers.push(StrictJson::list(&rows));
         }
         Ok(answers)
@@ -109,36 +112,38 @@ impl RunHistory {
             (min, max) => Some(min.map_or(i64::MIN, |Int64(step)| step)..=max.map_or(i64::MAX, |Int64(step)| step)),
         };
         let query = BucketQuery { key, steps, parts: usize::try_from(buckets).unwrap_or(0) };
-        let drawn = Request::of(ctx).app.metric_buckets(&[&self.0.found], &query).await.map_err(failed)?;
+        let drawn = Request::of(ctx).app.metric_buckets(&[self.0.found()], &query).await.map_err(failed)?;
         Ok(StrictJson::from_text(drawn.first().map_or_else(|| "null".to_owned(), |drawn| drawn.to_json())))
     }
 
     /// `{"sets", "keys": {name: {"typeCounts", "monotonic", "previousValue"}}, "lastStep"}`; -1 without rows.
     async fn history_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<StrictJson> {
-        let facts = Request::of(ctx).app.history_facts(&[&self.0.found]).await.map_err(failed)?;
-        Ok(StrictJson::from_text(facts.first().map_or_else(|| "null".to_owned(), |facts| facts.history_keys())))
+        let request = Request::of(ctx);
+        let keys = self.0.batch.history_facts(request, self.0.at).await?.history_keys();
+        request.answer.spend(keys.len())?;
+        Ok(StrictJson::from_text(keys))
     }
 
     /// A JSON list of the last row as a text, where a resuming client goes on.
     async fn history_tail(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
-        let facts = Request::of(ctx).app.history_facts(&[&self.0.found]).await.map_err(failed)?;
-        Ok(tail(facts.first().and_then(|facts| facts.last_row())))
+        let facts = self.0.batch.history_facts(Request::of(ctx), self.0.at).await?;
+        Ok(tail(facts.last_row()))
     }
 
     async fn events_tail(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
-        let facts = Request::of(ctx).app.event_facts(&[&self.0.found]).await.map_err(failed)?;
-        Ok(tail(facts.first().and_then(|facts| facts.last_row())))
+        let facts = self.0.batch.event_facts(Request::of(ctx), self.0.at).await?;
+        Ok(tail(facts.last_row()))
     }
 
     async fn summary_metrics(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
-        let summaries = Request::of(ctx).app.summaries(&[&self.0.found]).await.map_err(failed)?;
-        Ok(JsonString(summaries.into_iter().next().unwrap_or_else(|| "{}".to_owned())))
+        let summary = self.0.batch.summary(Request::of(ctx), self.0.at).await?;
+        Ok(JsonString(summary.to_owned()))
     }
 
     /// The last value of each metric of the machine.
     async fn system_metrics(&self, ctx: &Context<'_>) -> async_graphql::Result<JsonString> {
-        let facts = Request::of(ctx).app.event_facts(&[&self.0.found]).await.map_err(failed)?;
-        Ok(JsonString(facts.first().map_or_else(|| "{}".to_owned(), |facts| facts.system_metrics())))
+        let facts = self.0.batch.event_facts(Request::of(ctx), self.0.at).await?;
+        Ok(JsonString(facts.system_metrics()))
     }
 
     /// The files that history is sealed in, for clients that read them themselves. While there is anything beside them
@@ -151,7 +156,7 @@ impl RunHistory {
         // Clients ask for the rest of the rows by themselves, so the step is all that is needed.
         let _step_is_enough = live_keys;
         let request = Request::of(ctx);
-        let found = request.app.parquet_history(&self.0.found).await.map_err(failed)?;
+        let found = request.app.parquet_history(self.0.found()).await.map_err(failed)?;
         let live = |step: i64| StrictJson::of(&Value::Object(vec![("_step".into(), Value::Int(step))]));
         Ok(ParquetHistory {
             parquet_urls: found.tokens.iter().map(|token| request.storage_url(token)).collect(),
@@ -178,7 +183,7 @@ impl RunHistory {
                 after: cursor::decode(after.as_deref())?.and_then(|line| line.parse().ok()),
             },
         };
-        let page = Request::of(ctx).app.console_lines(&self.0.found, range).await.map_err(failed)?;
+        let page = Request::of(ctx).app.console_lines(self.0.found(), range).await.map_err(failed)?;
         let end_cursor = page.lines.last().map(|(number, _)| cursor::encode(&number.to_string()));
         let edges = page.lines.into_iter().map(|(number, line)| LogLineEdge { node: LogLine::of(number, line) });
         let page_info = PageInfo { end_cursor, has_next_page: page.has_more };

@@ -2,14 +2,15 @@
 
 use crate::access::Allowed;
 use crate::api::graphql::cursor::{self, PageInfo, page_size};
-use crate::api::graphql::error::failed;
+use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
 use crate::api::graphql::object::artifact::artifact_type::{ArtifactType, ArtifactTypeConnection, ArtifactTypeEdge};
 use crate::api::graphql::object::artifact::collection::{ArtifactCollection, ArtifactCollectionConnection, wanted};
 use crate::api::graphql::object::artifact::membership::ArtifactCollectionMembership;
 use crate::api::graphql::object::artifact::version::Artifact;
 use crate::api::graphql::object::entity::Entity;
-use crate::api::graphql::object::run::{Run, RunConnection, RunEdge};
+use crate::api::graphql::object::run::{Run, RunConnection, RunEdge, count};
+use crate::api::graphql::object::sweep::{Sweep, SweepConnection};
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
@@ -17,15 +18,18 @@ use crate::app::artifact::{FoundArtifact, FoundType};
 use crate::app::project::FoundProject;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 #[derive(Clone)]
 pub(in crate::api::graphql) struct Project {
     pub found: Arc<Allowed<FoundProject>>,
+    /// Asked once, however many runs want to know.
+    may_log: Arc<OnceCell<bool>>,
 }
 
 impl Project {
     pub fn of(found: Allowed<FoundProject>) -> Self {
-        Self { found: Arc::new(found) }
+        Self { found: Arc::new(found), may_log: Arc::default() }
     }
 
     /// One that the caller sees.
@@ -47,6 +51,12 @@ impl Project {
     ) -> async_graphql::Result<Option<Allowed<FoundArtifact>>> {
         let request = Request::of(ctx);
         request.app.version_named(&request.caller, &self.found, name).await.map_err(failed)
+    }
+
+    pub async fn is_read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        let request = Request::of(ctx);
+        let ask = || request.app.may_log(&request.caller, &self.found);
+        Ok(!*self.may_log.get_or_try_init(ask).await.map_err(failed)?)
     }
 
     async fn run_named(&self, ctx: &Context<'_>, name: &str) -> async_graphql::Result<Option<Run>> {
@@ -116,9 +126,7 @@ impl Project {
 
     /// Whether the caller may log to it.
     async fn read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
-        let request = Request::of(ctx);
-        let may_log = request.app.may_log(&request.caller, &self.found).await.map_err(failed)?;
-        Ok(!may_log)
+        self.is_read_only(ctx).await
     }
 
     async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<User> {
@@ -152,20 +160,44 @@ impl Project {
     ) -> async_graphql::Result<RunConnection> {
         let request = Request::of(ctx);
         let after = cursor::decode(after.as_deref())?;
-        let wanted = crate::app::run_list::Wanted {
+        let wanted = crate::app::run_list::RunListing {
             filters: filters.map(|JsonString(text)| text),
             order,
             after,
             limit: page_size(first),
         };
         let page = request.app.list_runs(&request.caller, &self.found, wanted).await.map_err(failed)?;
-        let edge = |(found, position): (_, String)| RunEdge {
-            cursor: cursor::encode(&position),
-            node: Run::of(found, self.clone()),
-        };
-        let edges: Vec<RunEdge> = page.runs.into_iter().map(edge).collect();
+        let (runs, positions): (Vec<_>, Vec<String>) = page.runs.into_iter().unzip();
+        let nodes = Run::list(runs, self).into_iter();
+        let edge = |(node, position): (Run, String)| RunEdge { cursor: cursor::encode(&position), node };
+        let edges: Vec<RunEdge> = nodes.zip(positions).map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
         Ok(RunConnection { edges, page_info: PageInfo { end_cursor, has_next_page: page.has_more } })
+    }
+
+    async fn sweep(&self, ctx: &Context<'_>, sweep_name: String) -> async_graphql::Result<Option<Sweep>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_sweep(&request.caller, &self.found, &sweep_name).await.map_err(failed)?;
+        Ok(found.map(Sweep::of))
+    }
+
+    /// Newest first. Clients send no filters unless the server says that it takes them, and this one does not.
+    async fn sweeps(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        filters: Option<JsonString>,
+    ) -> async_graphql::Result<SweepConnection> {
+        if filters.is_some_and(|JsonString(text)| !matches!(text.trim(), "" | "null" | "{}")) {
+            return Err(invalid("sweeps cannot be filtered: list them all"));
+        }
+        SweepConnection::list(ctx, self, first, after).await
+    }
+
+    async fn total_sweeps(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        let request = Request::of(ctx);
+        Ok(count(request.app.count_sweeps(&self.found).await.map_err(failed)? as u64))
     }
 
     /// Runs by their historical name, the first page of them.
@@ -210,7 +242,7 @@ impl Project {
         first: Option<i32>,
         after: Option<String>,
     ) -> async_graphql::Result<Option<ArtifactCollectionConnection>> {
-        let wanted = wanted(filters, order, first, after)?;
+        let wanted = wanted(filters, order, first, after.as_deref())?;
         ArtifactCollectionConnection::list(ctx, &self.found, None, wanted).await.map(Some)
     }
 

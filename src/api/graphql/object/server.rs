@@ -6,7 +6,7 @@ use async_graphql::{Object, SimpleObject};
 
 /// The features that are built, by the client's names for them; what is not in the list is off (wandb 0.31.0,
 /// `wandb_internal.proto`, ServerFeature).
-const FEATURES: [&str; 14] = [
+const FEATURES: [&str; 15] = [
     "LARGE_FILENAMES",
     "MARK_RUN_FILES_UPLOADED",
     "STRUCTURED_CONSOLE_LOGS",
@@ -21,6 +21,7 @@ const FEATURES: [&str; 14] = [
     "PROJECT_ARTIFACT_COLLECTION_MEMBERSHIP",
     "TOTAL_COUNT_IN_FILE_CONNECTION",
     "USE_ARTIFACT_WITH_ENTITY_AND_PROJECT_INFORMATION",
+    "SWEEPS_LOCAL_SCHEDULER",
 ];
 
 pub(in crate::api::graphql) struct ServerInfo;

@@ -6,7 +6,8 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::entity::{Entity, EntityConnection, EntityEdge, Organization};
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
-use crate::app::person::{OwnKey, Person};
+use crate::app::api_key::ListedKey;
+use crate::app::person::Person;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct User {
@@ -23,7 +24,11 @@ impl User {
             Some(id) => request.app.find_person(&request.caller, id).await.map_err(failed)?,
             None => None,
         };
-        Ok(Self { person: found.unwrap_or_else(|| Person::deleted(DELETED)) })
+        Ok(Self::or_deleted(found))
+    }
+
+    pub fn or_deleted(person: Option<Person>) -> Self {
+        Self { person: person.unwrap_or_else(|| Person::deleted(DELETED)) }
     }
 }
 
@@ -68,15 +73,12 @@ impl User {
         None
     }
 
-    /// The person's own keys, without the keys themselves: a name here is how a key begins.
+    /// For the person and for their administrators, without the keys themselves: a name here is how a key begins.
     async fn api_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyConnection> {
         let request = Request::of(ctx);
-        if request.caller.user_id() != Some(self.person.id) {
-            return Ok(ApiKeyConnection { edges: Vec::new() });
-        }
-        let keys = request.app.own_api_keys(&request.caller).await.map_err(failed)?;
-        let edge = |key: OwnKey| ApiKeyEdge {
-            node: ApiKey { id: id::api_key(key.id), name: key.begins_with, description: None },
+        let keys = request.app.list_api_keys(&request.caller, self.person.id).await.map_err(failed)?;
+        let edge = |key: ListedKey| ApiKeyEdge {
+            node: ApiKey { id: id::api_key(key.id), name: key.begins_with, description: key.description },
         };
         Ok(ApiKeyConnection { edges: keys.into_iter().map(edge).collect() })
     }
@@ -108,9 +110,9 @@ pub(in crate::api::graphql) struct ApiKeyEdge {
 
 #[derive(SimpleObject)]
 pub(in crate::api::graphql) struct ApiKey {
-    id: ID,
-    name: String,
-    description: Option<String>,
+    pub id: ID,
+    pub name: String,
+    pub description: Option<String>,
 }
 
 #[derive(SimpleObject)]

@@ -104,10 +104,15 @@ fn drafts_of(tx: &impl Read, within: CollectionId) -> Result<Vec<ArtifactId>, Db
     }
 }
 
-/// Versions whose own time to live has ended, the oldest first.
-pub fn expired(tx: &impl Read, now: Timestamp, limit: usize) -> Result<Vec<ArtifactId>, DbError> {
-    let listed = EXPIRING_ARTIFACTS.list(tx, &(), None, limit)?;
-    Ok(listed.into_iter().take_while(|(ends_at, _)| *ends_at <= now).map(|(_, id)| id).collect())
+/// Versions whose own time to live has ended, by its end, after the version `after`.
+pub fn expired(
+    tx: &impl Read,
+    now: Timestamp,
+    after: Option<(Timestamp, ArtifactId)>,
+    limit: usize,
+) -> Result<Vec<(Timestamp, ArtifactId)>, DbError> {
+    let listed = EXPIRING_ARTIFACTS.list(tx, &(), after.as_ref(), limit)?;
+    Ok(listed.into_iter().take_while(|(ends_at, _)| *ends_at <= now).collect())
 }
 
 /// Collections that say how long their versions are kept, by id, after the collection `after`.

@@ -11,7 +11,7 @@ use crate::db::tx::Read;
 use crate::domain::artifact::Artifact;
 use crate::domain::artifact::collection::Membership;
 use crate::domain::artifact::manifest::{Entry, Manifest};
-use crate::domain::id::{ArtifactId, CollectionId, ManifestId};
+use crate::domain::id::{ArtifactId, ManifestId};
 
 /// The aliases of one version in one collection, as many as are shown.
 const ALIASES_MAX: usize = 1_000;
@@ -23,19 +23,17 @@ pub fn sequence(tx: &impl Read, artifact: &Artifact) -> Result<Option<FoundColle
     collection_in(tx, at, artifact.sequence)
 }
 
-/// The collections that a version is in, its own included, each with its number there; after the place `after`.
+/// The collections that a version is in, its own included, each with its number there.
 pub fn memberships(
     tx: &impl Read,
     caller: &Caller,
     id: ArtifactId,
-    after: Option<(CollectionId, u32)>,
     limit: usize,
-) -> Result<Vec<(Unchecked<FoundCollection>, (CollectionId, u32))>, DbError> {
-    let after = after.map(|(collection, version)| (id, collection, version));
+) -> Result<Vec<(Unchecked<FoundCollection>, u32)>, DbError> {
     let mut found = Vec::new();
-    for (_, collection, version) in MEMBERSHIPS_BY_ARTIFACT.list(tx, &id, after.as_ref(), limit)? {
+    for (_, collection, version) in MEMBERSHIPS_BY_ARTIFACT.list(tx, &id, None, limit)? {
         if let Some(within) = super::collection(tx, caller, collection)? {
-            found.push((within, (collection, version)));
+            found.push((within, version));
         }
     }
     Ok(found)

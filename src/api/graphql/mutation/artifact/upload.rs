@@ -6,7 +6,7 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::artifact::collection::ArtifactDigestAlgorithm;
 use crate::api::graphql::object::artifact::manifest::ArtifactManifest;
 use crate::api::graphql::object::artifact::version::Artifact;
-use crate::api::graphql::object::file::{File, FileBytes, FileConnection, FileEdge, FileUpload};
+use crate::api::graphql::object::file::{Counted, File, FileBytes, FileConnection, FileEdge, FileUpload};
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Int64;
 use crate::app::artifact::upload::{CreateManifest, ManifestUpload, NewFile};
@@ -199,7 +199,8 @@ impl UploadMutation {
         let edges: Vec<FileEdge> = uploads.into_iter().map(|upload| edge(request, upload)).collect();
         let page_info = PageInfo { end_cursor: edges.last().map(|edge| edge.cursor.clone()), has_next_page: false };
         let total_count = i64::try_from(edges.len()).unwrap_or(i64::MAX);
-        let files = FileConnection { edges, page_info, upload_headers: Vec::new(), total_count };
+        let files =
+            FileConnection { edges, page_info, upload_headers: Vec::new(), counted: Counted::Known(total_count) };
         Ok(CreateArtifactFilesPayload { files, client_mutation_id: input.client_mutation_id })
     }
 
@@ -210,7 +211,9 @@ impl UploadMutation {
     ) -> async_graphql::Result<CompleteMultipartUploadArtifactPayload> {
         let CompleteMultipartAction::Complete = input.complete_multipart_action;
         let _never_given_out = (input.artifact_id, input.storage_path, input.upload_id, input.client_mutation_id);
-        let _sent_nowhere = input.completed_parts.into_iter().map(|part| (part.part_number, part.hex_md5)).count();
+        for part in input.completed_parts {
+            let _sent_nowhere = (part.part_number, part.hex_md5);
+        }
         Err(invalid("this server takes files in one piece; send the whole file to its `uploadUrl`"))
     }
 }

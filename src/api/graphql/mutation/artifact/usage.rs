@@ -1,6 +1,6 @@
 //! Noting that a run uses an artifact.
 
-use crate::api::graphql::error::{failed, missing};
+use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
 use crate::api::graphql::object::artifact::version::Artifact;
 use crate::api::graphql::request::Request;
@@ -40,8 +40,9 @@ impl UsageMutation {
     ) -> async_graphql::Result<UseArtifactPayload> {
         let request = Request::of(ctx);
         let _said_twice = (input.artifact_entity_name, input.artifact_project_name);
-        let run = id::path(&input.entity_name, &input.project_name, &input.run_name);
-        let run = run.ok_or_else(|| missing("the run does not exist"))?;
+        let entity = Some(&*input.entity_name);
+        let run = request.app.path_of_run(&request.caller, entity, &input.project_name, &input.run_name);
+        let run = run.await.map_err(failed)?;
         let id = id::artifact_id(&input.artifact_id)?;
         let used = request.app.use_artifact(&request.caller, id, run, input.used_as).await.map_err(failed)?;
         Ok(UseArtifactPayload { artifact: Artifact::of(used), client_mutation_id: input.client_mutation_id })

@@ -106,7 +106,7 @@ impl ArtifactType {
     ) -> async_graphql::Result<ArtifactCollectionConnection> {
         let Some(seen) = &self.seen else { return Ok(ArtifactCollectionConnection::default()) };
         let at = seen.project(|seen| seen.at.clone());
-        let wanted = super::collection::wanted(filters, order, first, after)?;
+        let wanted = super::collection::wanted(filters, order, first, after.as_deref())?;
         ArtifactCollectionConnection::list(ctx, &at, Some(seen.id), wanted).await
     }
 }

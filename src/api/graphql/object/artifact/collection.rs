@@ -34,6 +34,7 @@ pub(in crate::api::graphql) enum ArtifactDigestAlgorithm {
     ManifestXxh128,
 }
 
+#[expect(clippy::duplicated_attributes, reason = "two fields have arguments of the same names")]
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID"),
@@ -243,7 +244,7 @@ macro_rules! collection_object {
                 first: Option<i32>,
                 after: Option<String>,
             ) -> async_graphql::Result<Option<VersionedArtifactConnection>> {
-                self.0.artifacts(ctx, wanted(filters, order, first, after)?).await
+                self.0.artifacts(ctx, wanted(filters, order, first, after.as_deref())?).await
             }
 
             $($own_fields)*
@@ -276,9 +277,9 @@ pub(in crate::api::graphql) fn wanted(
     filters: Option<JsonString>,
     order: Option<String>,
     first: Option<i32>,
-    after: Option<String>,
+    after: Option<&str>,
 ) -> async_graphql::Result<Wanted> {
-    let after = cursor::decode(after.as_deref())?;
+    let after = cursor::decode(after)?;
     Ok(Wanted { filters: filters.map(|JsonString(text)| text), order, after, limit: page_size(first) })
 }
 

@@ -4,7 +4,7 @@ use crate::access::Allowed;
 use crate::api::graphql::cursor::{self, PageInfo};
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
-use crate::api::graphql::object::file::{File, FileBytes, FileConnection, FileEdge};
+use crate::api::graphql::object::file::{Counted, File, FileBytes, FileConnection, FileEdge};
 use crate::api::graphql::object::run::count;
 use crate::api::graphql::request::Request;
 use crate::app::artifact::FoundArtifact;
@@ -76,7 +76,7 @@ fn connection(
         edges,
         page_info: PageInfo { end_cursor, has_next_page },
         upload_headers: Vec::new(),
-        total_count: count(found.artifact.entry_count),
+        counted: Counted::Known(count(found.artifact.entry_count)),
     }
 }
 

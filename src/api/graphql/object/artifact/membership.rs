@@ -52,10 +52,12 @@ impl ArtifactCollectionMembership {
         Ok(DateTime(membership.as_ref().map_or(self.found.artifact.created_at, |membership| membership.created_at)))
     }
 
+    /// Its number is one of them, as in `Artifact.aliases`.
     async fn aliases(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ArtifactAlias>> {
         let (aliases, _) = self.place(ctx).await?;
-        let alias = |alias: &String| ArtifactAlias { within: Arc::clone(&self.within), alias: alias.clone() };
-        Ok(aliases.iter().map(alias).collect())
+        let number = self.found.version.map(|version| format!("v{version}"));
+        let alias = |alias: String| ArtifactAlias { within: Arc::clone(&self.within), alias };
+        Ok(aliases.iter().cloned().chain(number).map(alias).collect())
     }
 
     async fn artifact_collection(&self) -> Option<ArtifactCollection> {

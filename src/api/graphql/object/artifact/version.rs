@@ -25,6 +25,9 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
+/// Clients ask for the users of a version without pages (wandb 0.31.0, `ArtifactUsedBy`).
+const USERS_MAX: usize = 10_000;
+
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api::graphql) enum ArtifactState {
     Pending,
@@ -209,7 +212,7 @@ impl Artifact {
     ) -> async_graphql::Result<Option<RunConnection>> {
         let request = Request::of(ctx);
         let after = cursor::decode(after.as_deref())?.and_then(|id| id.parse().ok()).map(RunId);
-        let limit = first.map_or(usize::MAX >> 1, |_| page_size(first));
+        let limit = first.map_or(USERS_MAX, |_| page_size(first));
         let listed = request.app.users_of(&request.caller, &self.found, after, limit);
         let (runs, has_next_page) = listed.await.map_err(failed)?;
         let edge = |found: Allowed<crate::app::run::FoundRun>| RunEdge {

@@ -1,0 +1,116 @@
+//! Invitations into teams. Who is in the team's organization becomes a member at once; for anybody else the invitation
+//! waits under their e-mail address until a person with it comes to the instance.
+
+use super::existing::{existing, missing, name_of_existing};
+use super::{App, Error};
+use crate::access::{Action, Caller, Licence, OrganizationRole, TeamRole};
+use crate::db::repo::{invitation, organization, team, user};
+use crate::db::tx::WriteTx;
+use crate::domain::id::{InvitationId, UserId};
+use crate::domain::invitation::Invitation;
+use crate::domain::name::EntityName;
+use crate::domain::user::{User, check_email};
+
+/// What became of an invitation.
+pub enum Invited {
+    Member(User),
+    Waiting(InvitationId, Invitation),
+}
+
+impl App {
+    /// Invites by user name or e-mail address.
+    pub async fn invite(&self, caller: &Caller, team: &str, who: &str, role: TeamRole) -> Result<Invited, Error> {
+        if !who.contains('@') {
+            let member = self.put_team_member(caller, team, who, role.as_str()).await?;
+            return Ok(Invited::Member(member.user));
+        }
+        check_email(who).map_err(|why| Error::invalid("email", &why))?;
+        let name = name_of_existing("team", team)?;
+        let (asking, licence, email) = (*caller, self.licence.clone(), who.to_owned());
+        let invited = self.db.write(move |tx| {
+            let gone = || missing("team", &name);
+            let at = existing(&asking, Action::TeamMemberAdd, team::find(tx, &asking, &name)?, &licence, gone)?;
+            if let Some(known) = colleague(tx, at.organization, &email)? {
+                return Ok(Err(known));
+            }
+            if role == TeamRole::ViewOnly {
+                existing(&asking, Action::RoleAssignViewOnly, team::find(tx, &asking, &name)?, &licence, gone)?;
+            }
+            Ok::<_, Error>(Ok(invitation::put(tx, &at, &email, role, asking.user_id())?))
+        });
+        match invited.await? {
+            Ok((id, invitation)) => {
+                tracing::info!(team.id = %invitation.team, invitation.id = %id, "invited into a team");
+                Ok(Invited::Waiting(id, invitation))
+            }
+            Err(known) => {
+                let member = self.put_team_member(caller, team, known.as_str(), role.as_str()).await?;
+                Ok(Invited::Member(member.user))
+            }
+        }
+    }
+
+    /// The invitations into a team that wait.
+    pub async fn list_invitations(
+        &self,
+        caller: &Caller,
+        team: &str,
+    ) -> Result<Vec<(InvitationId, Invitation)>, Error> {
+        let name = name_of_existing("team", team)?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let listed = self.db.read(move |tx| {
+            let gone = || missing("team", &name);
+            let at = existing(&caller, Action::TeamRead, team::find(tx, &caller, &name)?, &licence, gone)?;
+            Ok::<_, Error>(invitation::list(tx, &at)?)
+        });
+        listed.await
+    }
+
+    /// Takes an invitation back.
+    pub async fn delete_invitation(&self, caller: &Caller, team: &str, id: InvitationId) -> Result<(), Error> {
+        let name = name_of_existing("team", team)?;
+        let (caller, licence) = (*caller, self.licence.clone());
+        let deleted = self.db.write(move |tx| {
+            let gone = || missing("team", &name);
+            let at = existing(&caller, Action::TeamMemberAdd, team::find(tx, &caller, &name)?, &licence, gone)?;
+            Ok::<_, Error>(invitation::delete(tx, &at, id)?)
+        });
+        if deleted.await? {
+            tracing::info!(invitation.id = %id, "took an invitation back");
+            return Ok(());
+        }
+        Err(Error::NotFound("this invitation does not exist, or was accepted or taken back already".into()))
+    }
+}
+
+/// The person of the organization with this address.
+fn colleague(
+    tx: &WriteTx<'_>,
+    organization: crate::domain::id::OrganizationId,
+    email: &str,
+) -> Result<Option<EntityName>, Error> {
+    let Some(id) = user::id_of(tx, email)? else { return Ok(None) };
+    if organization::member(tx, organization, id)?.is_none() {
+        return Ok(None);
+    }
+    Ok(user::get(tx, id)?.map(|person| person.name))
+}
+
+/// Carries out the invitations that wait for a new person's address: who sent them had the right to.
+pub(super) fn accept_waiting(
+    tx: &mut WriteTx<'_>,
+    (id, person): (UserId, &User),
+    licence: &Licence,
+) -> Result<(), Error> {
+    for (team, role) in invitation::take_all(tx, &person.email)? {
+        let Some(at) = team::get(tx, &Caller::SYSTEM, team)? else { continue };
+        let at = Caller::SYSTEM.may(Action::TeamMemberAdd, at, licence)?;
+        if organization::member(tx, at.organization, id)?.is_none() {
+            let Some(found) = organization::get(tx, &Caller::SYSTEM, at.organization)? else { continue };
+            let found = Caller::SYSTEM.may(Action::OrgMembers, found, licence)?;
+            organization::put_member(tx, &found, id, OrganizationRole::Member)?;
+        }
+        team::add_member(tx, &at, id, role)?;
+    }
+    Ok(())
+}

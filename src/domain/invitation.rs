@@ -1,0 +1,16 @@
+//! Invitations into teams, for people who are not in the team's organization yet, by their e-mail addresses.
+
+use super::clock::Timestamp;
+use super::id::{EntityId, UserId};
+use super::role::TeamRole;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    pub team: EntityId,
+    pub email: String,
+    /// What the person becomes by accepting.
+    pub role: TeamRole,
+    pub invited_by: Option<UserId>,
+    pub created_at: Timestamp,
+}
