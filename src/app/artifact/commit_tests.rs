@@ -1,14 +1,19 @@
 //! Committing drafts, and removing what was committed.
 
 use super::testing::{Logged, contents, faults, md5};
-use crate::access::Action;
+use crate::access::{Action, Caller};
+use crate::app::organization::JoinOrganization;
+use crate::app::team::CreateTeam;
 use crate::app::testing::World;
+use crate::app::user::CreateUser;
 use crate::app::{App, Error};
 use crate::db::repo::artifact::{commit, draft, version_of};
 use crate::db::schema::{ARTIFACT_INPUTS, ARTIFACT_OUTPUTS, ARTIFACTS, BLOBS, ENTRIES, MANIFESTS};
 use crate::domain::artifact::manifest::{Entry, EntrySource, ManifestKind};
 use crate::domain::artifact::{Artifact, ArtifactState};
 use crate::domain::id::ArtifactId;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
 fn texts(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -339,4 +344,50 @@ async fn a_draft_cannot_be_used_and_a_stranger_cannot_use_a_version() {
     assert!(matches!(of_draft, Err(Error::NotFound(_))));
     assert!(matches!(by_stranger, Err(Error::NotFound(_))));
     assert_eq!(md5(b""), "1B2M2Y8AsgTpgAmY7PhCfg==");
+}
+
+#[tokio::test]
+async fn content_of_another_teams_artifact_is_copied_for_who_may_download_it_and_is_missing_for_others() {
+    let world = World::new().await;
+    let person = CreateUser {
+        username: "bob".into(),
+        email: "bob@example.com".into(),
+        name: None,
+        password: None,
+        api_key: None,
+        system_admin: false,
+        organization: JoinOrganization::First,
+    };
+    let key = world.app.create_user(&Caller::OPERATOR, person).await.unwrap().api_key.unwrap();
+    let bob = world.app.caller_of_key(key.expose()).await.unwrap();
+    for (team, admin) in [("crew", "ada"), ("others", "bob")] {
+        let create = CreateTeam { name: team.into(), organization: "default".into(), admins: vec![admin.into()] };
+        world.app.create_team(&Caller::OPERATOR, create).await.unwrap();
+    }
+    let logged = Logged::files(&[("a", "alpha")]);
+    let birth = logged.log(&world, "ds").await.id;
+    let born = STANDARD.encode(format!("Artifact:{birth}"));
+    let manifest = String::from_utf8(logged.manifest()).unwrap();
+    let manifest = manifest.replace(r#""size":5"#, &format!(r#""size":5,"birthArtifactID":"{born}""#));
+    let in_team = |team: &str| {
+        let mut logged = logged.clone();
+        (logged.create.entity, logged.create.project) = (team.into(), "q".into());
+        logged.create.collection = "ds".into();
+        logged.create.digest = logged.digest();
+        logged
+    };
+
+    let (crew, others) = (in_team("crew"), in_team("others"));
+    let copy = world.app.create_artifact(&world.ada, crew.create.clone()).await.unwrap().id;
+    crew.send_manifest(&world, copy, manifest.as_bytes()).await;
+    let copied = world.app.commit_artifact(&world.ada, copy).await.unwrap();
+    let strange = World { ada: bob, ..world };
+    let refused = strange.app.create_artifact(&bob, others.create.clone()).await.unwrap().id;
+    others.send_manifest(&strange, refused, manifest.as_bytes()).await;
+    let refused = strange.app.commit_artifact(&bob, refused).await;
+
+    assert!(why(refused).contains("have not been sent: `a`;"));
+    let blobs = strange.app.db.read(|tx| BLOBS.keys(tx, &(), 10).map_err(Error::from)).await.unwrap();
+    assert_eq!((copied.artifact.entry_count, blobs.len()), (1, 2));
+    assert_eq!(faults(&strange).await, Vec::<String>::new());
 }
