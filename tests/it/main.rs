@@ -7,6 +7,7 @@ mod artifact_permission;
 mod cli;
 mod organization;
 mod permission;
+mod run_list;
 mod run_many;
 mod run_permission;
 mod server;

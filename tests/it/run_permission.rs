@@ -105,7 +105,7 @@ impl Asker<'_> {
                 sweeps(first: 1) { edges { node { description } } }
                 sweep(sweepName: $s) { state displayName runCount agents { edges { node { id } } } } } }";
         let variables = json!({ "e": at.entity, "p": at.project, "r": at.run, "s": at.sweep, "new": at.new,
-                "spare": at.spare });
+            "spare": at.spare });
         let told = self.query(text, &variables);
         assert_eq!(told.0, 200, "{}", told.1);
         serde_json::from_str::<Value>(&told.1).unwrap()["data"].take()
@@ -315,16 +315,6 @@ fn run_rows() -> Vec<Row> {
     ]
 }
 
-fn delete_run(owner: &Asker<'_>, at: &Target) {
-    assert_eq!(owner.mutate("deleteRun", &json!({ "id": at.run_id() })).0, 200);
-}
-
-/// It has ended, and there is another project to go to.
-fn end_run(owner: &Asker<'_>, at: &Target) {
-    assert_eq!(owner.mutate("updateRunState", &json!({ "id": at.run_id(), "state": "finished" })).0, 200);
-    assert_eq!(owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": "other" })).0, 200);
-}
-
 fn sweep_rows() -> Vec<Row> {
     let row = |action, name, send, is_done| Row { action, name, before: |_, _| {}, send, is_done };
     vec![
@@ -386,6 +376,16 @@ fn create_sweep(asker: &Asker<'_>, at: &Target) -> Told {
     let config = "method: random\nparameters: {a: {values: [1, 2]}}";
     let input = json!({ "entityName": at.entity, "projectName": at.project, "config": config, "description": at.new });
     asker.mutate("upsertSweep", &input)
+}
+
+fn delete_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("deleteRun", &json!({ "id": at.run_id() })).0, 200);
+}
+
+/// It has ended, and there is another project to go to.
+fn end_run(owner: &Asker<'_>, at: &Target) {
+    assert_eq!(owner.mutate("updateRunState", &json!({ "id": at.run_id(), "state": "finished" })).0, 200);
+    assert_eq!(owner.mutate("upsertModel", &json!({ "entityName": at.entity, "name": "other" })).0, 200);
 }
 
 fn has_file(after: &Value, name: &str) -> bool {
@@ -507,11 +507,11 @@ fn missing(at: &Target) -> [Target; 3] {
     let nowhere = Target {
         file: STANDARD.encode("RunFile:999999999"),
         run: "no-such-run".into(),
-        spare: "no-such-spare".into(),
-        spare_id: STANDARD.encode("Project:999999999"),
         sweep: "no-such-sweep".into(),
         sweep_id: STANDARD.encode("Sweep:999999999"),
         agent_id: STANDARD.encode("Agent:999999999"),
+        spare: "no-such-spare".into(),
+        spare_id: STANDARD.encode("Project:999999999"),
         ..at.clone()
     };
     let elsewhere = Target { project: "no-such-project".into(), ..nowhere.clone() };

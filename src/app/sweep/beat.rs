@@ -249,7 +249,7 @@ impl Beating<'_, '_> {
         let arguments = self.plan.config.space.arguments(&values).to_text();
         let trial = Trial::new(self.found.id, Some(self.agent), arguments);
         let who = (self.caller, self.licence);
-        let (id, name) = make_trial(self.tx, who, &self.found, &mut self.sweep, trial.clone(), None, &mut random)?;
+        let (id, name) = make_trial(self.tx, who, &self.found, &mut self.sweep, &trial, None, &mut random)?;
         self.hand_out(Waiting { id, name, trial }).map(Some)
     }
 

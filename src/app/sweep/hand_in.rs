@@ -105,7 +105,7 @@ pub(super) fn carry_out(
         }
         check_room(tx, found.id)?;
         let trial = Trial::new(found.id, None, arguments.to_text());
-        let (_, run) = make_trial(tx, who, found, sweep, trial, None, random)?;
+        let (_, run) = make_trial(tx, who, found, sweep, &trial, None, random)?;
         sweep.scheduled.push(Scheduled { id: id.clone(), run: run.as_str().to_owned() });
         let surplus = sweep.scheduled.len().saturating_sub(SCHEDULED_MAX);
         sweep.scheduled.drain(..surplus);
@@ -135,7 +135,7 @@ pub(super) fn make_trial(
     (caller, licence): (&Caller, &Licence),
     found: &FoundSweep,
     sweep: &mut Sweep,
-    trial: Trial,
+    trial: &Trial,
     named: Option<String>,
     random: &mut Random,
 ) -> Result<(RunId, RunName), Error> {
@@ -166,7 +166,7 @@ pub(super) fn make_trial(
         is_shared: false,
         deleted_at: None,
     };
-    let id = sweep::create_trial(tx, &at, &run, &trial)?;
+    let id = sweep::create_trial(tx, &at, &run, trial)?;
     sweep.trials_made += 1;
     Ok((id, name))
 }
@@ -208,7 +208,7 @@ impl App {
                 let (name, state) = (&sweep.name, sweep.state.as_str());
                 return Err(Error::Conflict(format!("sweep `{name}` is {state}: resume it before handing in runs")));
             }
-            let config = super::parsed(sweep::config(tx, id)?)?;
+            let config = super::parsed(&sweep::config(tx, id)?)?;
             if config.run_cap.is_some_and(|cap| sweep.trials_made >= cap) {
                 let why = format!("sweep `{}` has all the runs that its `run_cap` allows", sweep.name);
                 return Err(Error::Conflict(why));
@@ -217,7 +217,7 @@ impl App {
             let trial = Trial::new(id, None, arguments.clone());
             let who = (&caller, &licence);
             let mut random = Random::seeded(seed);
-            let (run, _) = make_trial(tx, who, &found, &mut sweep, trial, display_name.clone(), &mut random)?;
+            let (run, _) = make_trial(tx, who, &found, &mut sweep, &trial, display_name.clone(), &mut random)?;
             sweep.updated_at = tx.now();
             sweep::put(tx, &found, &sweep)?;
             let run = run::get(tx, &caller, run)?.ok_or(DbError::Damaged("a run just made".into()))?;

@@ -102,7 +102,7 @@ impl App {
 
     /// The best value of the metric that a run of the sweep has reached.
     pub async fn best_of_sweep(&self, found: &Allowed<FoundSweep>) -> Result<Option<f64>, Error> {
-        let config = parsed(self.sweep_config(found).await?)?;
+        let config = parsed(&self.sweep_config(found).await?)?;
         let Some(metric) = config.metric else { return Ok(None) };
         let (mut best, mut after) = (None, None);
         loop {
@@ -164,7 +164,7 @@ fn existing(
 }
 
 /// A configuration that was checked when it was stored.
-fn parsed(text: String) -> Result<SweepConfig, Error> {
-    SweepConfig::parse(&text)
+fn parsed(text: &str) -> Result<SweepConfig, Error> {
+    SweepConfig::parse(text)
         .map_err(|why| Error::Db(crate::db::DbError::Damaged(format!("the configuration of a sweep: {why}"))))
 }

@@ -68,7 +68,7 @@ impl App {
             Ok::<_, Error>(Situation { agent, config, needs_choice })
         });
         let Situation { agent, config, needs_choice } = situation.await?;
-        let config = parsed(config)?;
+        let config = parsed(&config)?;
         let found: Allowed<FoundSweep> = agent.project(|agent| agent.of.clone());
         let mut plan = Plan {
             config,

@@ -108,8 +108,7 @@ async fn a_suggestion_is_a_waiting_run_before_it_is_told() {
         (made.run.state, made.run.sweep.as_ref()),
         (RunState::Pending, Some(&world.seen_sweep(sweep).await.sweep.name))
     );
-    let configs = world.app.run_configs(&[&made], usize::MAX).await.unwrap().unwrap();
-    assert_eq!(configs[0].as_deref(), Some(arguments.as_str()));
+    assert_eq!(world.app.run_configs(&[&made], 1000).await.unwrap(), Some(vec![Some(arguments.clone())]));
     assert_eq!(world.state_of(sweep).await, SweepState::Running);
     let wire = told[0].to_value().to_text();
     assert_eq!(

@@ -239,7 +239,7 @@ fn place(entity: Option<&str>, project: Option<&str>) -> Result<(Option<EntityNa
 
 /// The configuration that the sweep has now.
 fn read_kept(tx: &WriteTx<'_>, id: SweepId) -> Result<SweepConfig, Error> {
-    super::parsed(sweep::config(tx, id)?)
+    super::parsed(&sweep::config(tx, id)?)
 }
 
 /// A sweep that has runs keeps its way of searching: the runs would not be points of the new one.
