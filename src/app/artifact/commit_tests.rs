@@ -5,7 +5,7 @@ use crate::access::{Action, Caller};
 use crate::app::organization::JoinOrganization;
 use crate::app::team::CreateTeam;
 use crate::app::testing::World;
-use crate::app::user::CreateUser;
+use crate::app::user::{CreateUser, FirstKey};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::{commit, draft, version_of};
 use crate::db::schema::{ARTIFACT_INPUTS, ARTIFACT_OUTPUTS, ARTIFACTS, BLOBS, ENTRIES, MANIFESTS};
@@ -350,11 +350,11 @@ async fn a_draft_cannot_be_used_and_a_stranger_cannot_use_a_version() {
 async fn content_of_another_teams_artifact_is_copied_for_who_may_download_it_and_is_missing_for_others() {
     let world = World::new().await;
     let person = CreateUser {
-        username: "bob".into(),
+        username: Some("bob".into()),
         email: "bob@example.com".into(),
         name: None,
         password: None,
-        api_key: None,
+        api_key: FirstKey::Made,
         system_admin: false,
         organization: JoinOrganization::First,
     };
