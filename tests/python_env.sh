@@ -1,26 +1,53 @@
 #!/usr/bin/env bash
 # One Python environment per supported client version, under target/python, and tests/sdk run in each.
-#   tests/python_env.sh                    all versions
+#   tests/python_env.sh                    all versions, and the integrations with training libraries
 #   tests/python_env.sh 0.31.0 [PYTEST…]   one version, with arguments for pytest
+#   tests/python_env.sh training           only the integrations: scikit-learn, XGBoost, PyTorch
 #   tests/python_env.sh --prepare 0.31.0   only make the environment
 # The server is target/debug/weighhouse, or the one that WEIGHHOUSE_BINARY names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-versions=(0.31.0 0.22.3 0.19.11 0.17.9)
+newest=0.31.0
+versions=("$newest" 0.22.3 0.19.11 0.17.9 training)
 python=${PYTHON:-python3}
 prepare_only=false
 
-# Makes the environment of a version, unless an earlier run finished making it with the same packages.
+# Makes an environment with these packages, unless an earlier run finished making it with the same ones.
+make_environment() {
+    local home=target/python/$1 python=$2
+    shift 2
+    [[ -e $home/complete && $(<"$home/complete") == "$*" ]] && return
+    rm -rf "$home"
+    # What is left of the arguments are packages, but for options of venv in front of them.
+    local options=()
+    while [[ ${1:-} == --* ]]; do
+        options+=("$1")
+        shift
+    done
+    "$python" -m venv "${options[@]}" "$home"
+    "$home/bin/pip" install --quiet --disable-pip-version-check "$@"
+    printf '%s' "${options[*]:+${options[*]} }$*" >"$home/complete"
+}
+
 prepare() {
-    local version=$1 home=target/python/$1
-    # setuptools below 81: the oldest client still imports pkg_resources.
-    local packages=("wandb==$version" pytest pytest-xdist graphql-core 'setuptools<81')
-    [[ -e $home/complete && $(<"$home/complete") == "${packages[*]}" ]] && return
-    [[ -e $home/complete ]] || rm -rf "$home"
-    "$python" -m venv "$home"
-    "$home/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
-    printf '%s' "${packages[*]}" >"$home/complete"
+    local tools=(pytest pytest-xdist graphql-core)
+    if [[ $1 == training ]]; then
+        # numpy below 2: Debian's PyTorch was built with 1. The CPU build of XGBoost is the same without 300 MB of CUDA.
+        tools+=("wandb==$newest" 'numpy>=1.24,<2' 'scikit-learn>=1.3' 'pandas>=2' 'xgboost-cpu>=2' 'tensorboard>=2.14')
+        if /usr/bin/python3 -c 'import torch, ensurepip' 2>/dev/null; then
+            make_environment training /usr/bin/python3 --system-site-packages "${tools[@]}"
+        else
+            echo 'the packages python3-torch and python3-venv are not installed: PyTorch is NOT TESTED'
+            make_environment training "$python" "${tools[@]}"
+        fi
+        return
+    fi
+    # setuptools below 81: the oldest client still imports pkg_resources. The last line is for media and references;
+    # pillow below 11.3: newer ones refuse the masks that the oldest client writes.
+    tools+=("wandb==$1" 'setuptools<81')
+    tools+=('numpy>=1.26,<3' 'pillow>=10,<11.3' 'plotly>=5' 'soundfile>=0.12' 'boto3>=1.34')
+    make_environment "$1" "$python" "${tools[@]}"
 }
 
 if [[ ${1:-} == --prepare ]]; then
@@ -37,8 +64,10 @@ for version in "${versions[@]}"; do
     printf '\n-- wandb %s\n' "$version"
     prepare "$version"
     $prepare_only && continue
+    tests=tests/sdk
+    [[ $version == training ]] && tests=tests/sdk/test_integrations.py
     # Most of the time is waiting, so several files run at once, each group with a server of its own.
-    "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile tests/sdk "$@" || failed+=("$version")
+    "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile "$tests" "$@" || failed+=("$version")
 done
 if ((${#failed[@]} > 0)); then
     printf '\nfailed with wandb %s\n' "${failed[*]}"

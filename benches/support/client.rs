@@ -44,7 +44,7 @@ impl Account {
 }
 
 pub struct Client {
-    connection: Connection<TcpStream>,
+    pub(super) connection: Connection<TcpStream>,
     account: Account,
 }
 
@@ -71,7 +71,7 @@ impl Client {
         Ok((taken, answer["data"].take()))
     }
 
-    fn graphql(&mut self, query: &str, variables: Value) -> anyhow::Result<Value> {
+    pub fn graphql(&mut self, query: &str, variables: Value) -> anyhow::Result<Value> {
         let request = self.graphql_request(query, variables);
         Ok(self.timed(&request)?.1)
     }

@@ -3,6 +3,8 @@
 
 /// What was asked for on the command line and in the environment.
 pub mod arguments;
+/// Logging artifacts.
+pub mod artifact;
 /// The requests of the `wandb` client that the benchmarks make.
 pub mod client;
 /// What a directory takes up.

@@ -60,7 +60,33 @@ async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String
             break;
         }
     }
+    objects += check_artifacts(shared, caller, lines).await?;
     Ok(json!({ "records": records, "objects": objects }))
+}
+
+async fn check_artifacts(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String>) -> Result<u64, Error> {
+    let (app, mut objects) = (&shared.app, 0);
+    let (mut after, mut is_first) = (None, true);
+    while !lines.is_closed() && (is_first || after.is_some()) {
+        let page = app.check_artifacts(caller, after).await?;
+        tell(lines, page.faults).await;
+        (after, is_first) = (page.next, false);
+    }
+    let (mut after, mut is_first) = (None, true);
+    while !lines.is_closed() && (is_first || after.is_some()) {
+        let page = app.check_blobs(caller, after).await?;
+        objects += page.objects;
+        tell(lines, page.faults).await;
+        (after, is_first) = (page.next, false);
+    }
+    let (mut after, mut is_first) = (None, true);
+    while !lines.is_closed() && (is_first || after.is_some()) {
+        let page = app.check_manifests(caller, after).await?;
+        objects += page.objects;
+        tell(lines, page.faults).await;
+        (after, is_first) = (page.next, false);
+    }
+    Ok(objects)
 }
 
 async fn tell(lines: &mpsc::Sender<String>, faults: Vec<String>) {

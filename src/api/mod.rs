@@ -1,6 +1,7 @@
 //! Adapters: HTTP, GraphQL and REST on the outside, calls to `app` on the inside.
 
 mod admin;
+mod artifact_file;
 mod file_stream;
 mod graphql;
 /// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.

@@ -1,5 +1,6 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::artifact_file;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
@@ -9,7 +10,7 @@ use crate::access::Caller;
 use crate::app::{App, Error};
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -60,6 +61,8 @@ pub fn router(app: App, door: Door, options: Options) -> Router {
     rest::routes::router()
         .merge(admin)
         .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
+        .route("/artifacts/{entity}/{digest}", get(artifact_file::get_first_layout))
+        .route("/artifactsV2/{*path}", get(artifact_file::get))
         .route("/graphql", post(graphql::post))
         .route("/storage/{token}", put(storage::put).get(storage::get).options(storage::options))
         .with_state(Shared { app, door, intake, options: Arc::new(options), schema: graphql::schema() })

@@ -68,17 +68,27 @@ impl App {
         };
         let before = self.db.read(move |tx| file::with_owner(tx, id).map_err(Error::from)).await?;
         let Some((owner, _)) = before.as_ref().filter(|_| is_unchanged(&before)) else { return Ok(None) };
-        let found = storage::digest(self.stores.for_entity(*owner), &ObjectKey::run_file(contents.object)).await;
-        let fault = match found {
-            Ok((size, _)) if size != contents.size_bytes => {
-                format!("has {size} bytes and should have {}", contents.size_bytes)
-            }
-            Ok((_, md5)) if md5 != contents.md5 => "has other contents than were uploaded".to_owned(),
-            Ok(_) => return Ok(None),
-            Err(StoreError::NotFound) => "is missing".to_owned(),
-            Err(error) => format!("cannot be read: {error}"),
-        };
+        let key = ObjectKey::run_file(contents.object);
+        let fault = self.fault_of_object(*owner, &key, contents.size_bytes, contents.md5).await;
+        let Some(fault) = fault else { return Ok(None) };
         let after = self.db.read(move |tx| file::with_owner(tx, id).map_err(Error::from)).await?;
         Ok(is_unchanged(&after).then_some(fault))
+    }
+
+    /// What is wrong with the bytes of an object.
+    pub(super) async fn fault_of_object(
+        &self,
+        owner: EntityId,
+        key: &ObjectKey,
+        size_bytes: u64,
+        md5: [u8; 16],
+    ) -> Option<String> {
+        match storage::digest(self.stores.for_entity(owner), key).await {
+            Ok((size, _)) if size != size_bytes => Some(format!("has {size} bytes and should have {size_bytes}")),
+            Ok((_, found)) if found != md5 => Some("has other contents than were uploaded".to_owned()),
+            Ok(_) => None,
+            Err(StoreError::NotFound) => Some("is missing".to_owned()),
+            Err(error) => Some(format!("cannot be read: {error}")),
+        }
     }
 }

@@ -13,6 +13,8 @@ const ROWS: usize = 500;
 pub(super) fn key_of(object: StoredObject) -> ObjectKey {
     match object {
         StoredObject::RunFile(id) => ObjectKey::run_file(id),
+        StoredObject::Blob(id) => ObjectKey::blob(id),
+        StoredObject::Manifest(id) => ObjectKey::manifest(id),
         StoredObject::Segment(id) => ObjectKey::segment(id),
         StoredObject::Detail(id) => ObjectKey::level_of_detail(id),
         StoredObject::Console(id) => ObjectKey::console(id),

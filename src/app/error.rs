@@ -84,9 +84,10 @@ impl From<UploadError> for Error {
             UploadError::Store(error) => error.into(),
             UploadError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             UploadError::TooLong { .. } => Self::invalid("body", &error),
-            UploadError::TooShort { .. } | UploadError::Stalled | UploadError::BrokenOff(_) => {
-                Self::Interrupted(error.to_string())
-            }
+            UploadError::TooShort { .. }
+            | UploadError::Stalled
+            | UploadError::BrokenOff(_)
+            | UploadError::OtherContent => Self::Interrupted(error.to_string()),
         }
     }
 }

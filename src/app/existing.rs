@@ -27,3 +27,8 @@ pub(super) fn name_of_existing(noun: &str, text: &str) -> Result<EntityName, Err
 pub(super) fn missing(noun: &str, name: impl std::fmt::Display) -> Error {
     Error::NotFound(format!("{noun} `{name}` does not exist"))
 }
+
+/// The same for what is asked for by an id, which says nothing to people.
+pub(super) fn gone(noun: &str) -> Error {
+    Error::NotFound(format!("the {noun} does not exist, or was deleted"))
+}

@@ -23,13 +23,6 @@ pub struct ListedFile {
     pub contents: FileContents,
 }
 
-impl ListedFile {
-    /// Guessed from the name.
-    pub fn content_type(&self) -> String {
-        mime_guess::from_path(self.path.as_str()).first_or_octet_stream().to_string()
-    }
-}
-
 /// A file that may be sent to us with this token.
 #[derive(Debug, Clone)]
 pub struct FileUpload {
@@ -139,7 +132,8 @@ impl App {
         let files = self.db.read(move |tx| {
             let mut files = Vec::new();
             for name in names.iter().take(FILES_PER_REQUEST) {
-                let Ok(path) = FilePath::parse(name) else { continue };
+                // Scripts ask by the path they saved, which may begin here (`wandb verify`).
+                let Ok(path) = FilePath::parse(name.strip_prefix("./").unwrap_or(name)) else { continue };
                 files.extend(file::by_path(tx, &found, &path)?.and_then(|(id, file)| listed(id, file)));
             }
             Ok::<_, Error>(files)

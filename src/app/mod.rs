@@ -4,10 +4,13 @@
 mod alert;
 /// API keys of people.
 pub mod api_key;
+/// Artifacts.
+pub mod artifact;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
 pub mod check;
+mod check_artifacts;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
@@ -91,6 +94,10 @@ pub struct Settings {
     /// Limits of one history row and its values.
     pub rows: RowLimits,
     pub config_bytes: usize,
+    /// The largest manifest of an artifact.
+    pub manifest_bytes: usize,
+    /// The largest metadata of an artifact.
+    pub metadata_bytes: usize,
     /// The largest file to take; `None` is any.
     pub upload_bytes: Option<u64>,
     pub read_url_secs: i64,
@@ -107,6 +114,8 @@ pub struct Settings {
     /// The same for one that was told to make way.
     pub preempted_secs: i64,
     pub trash_days: i64,
+    /// A draft of an artifact that is older is abandoned.
+    pub draft_secs: i64,
     /// Memory for what lists of runs are filtered and ordered by.
     pub run_index_bytes: usize,
 }
@@ -117,6 +126,8 @@ impl Default for Settings {
         Self {
             rows: RowLimits::default(),
             config_bytes: 10 << 20,
+            manifest_bytes: 128 << 20,
+            metadata_bytes: 1 << 20,
             upload_bytes: None,
             read_url_secs: 3600,
             write_url_secs: 86_400,
@@ -128,6 +139,7 @@ impl Default for Settings {
             heartbeat_secs: 300,
             preempted_secs: 1800,
             trash_days: 30,
+            draft_secs: 72 * 3600,
             run_index_bytes: 128 << 20,
         }
     }
@@ -158,6 +170,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What commits of artifacts have in common.
+    commits: Arc<artifact::CommitGate>,
     /// What lists of runs are answered from.
     run_indexes: Arc<run_list::RunIndexes>,
     /// What may have to be sealed.
@@ -196,6 +210,7 @@ impl App {
             licence: Licence::none(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),

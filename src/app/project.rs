@@ -131,7 +131,10 @@ impl App {
             let found = existing(&caller, Action::ProjectDelete, project::get(tx, &caller, id)?, &licence, gone)?;
             let runs = run::of_deleted_project(tx, &found, RUNS_DELETED_MAX + 1)?;
             if runs.len() > RUNS_DELETED_MAX {
-                let why = format!("the project has more than {RUNS_DELETED_MAX} runs; delete or move them first");
+                let why = format!(
+                    "the project has more than {RUNS_DELETED_MAX} runs, those in its trash included; move some away, or \
+                     delete some and wait until the trash is emptied"
+                );
                 return Err(Error::Conflict(why));
             }
             let is_own = |run: &Run| run.owner.is_some() && run.owner == caller.user_id();

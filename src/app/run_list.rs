@@ -71,10 +71,22 @@ impl App {
             let by = ByCreation { newest_first: query.order().is_descending(), after };
             return first(Scan::new(self, caller, project, &query, Candidates::Creation(by)), limit).await;
         }
-        let wanted = limit.saturating_add(1);
-        match self.first_by_index(caller, project, &query, after.clone(), wanted).await? {
-            Some(places) => self.page_of(caller, project, places, limit).await,
-            None => self.list_by_scan(caller, project, &query, after, limit).await,
+        let mut after = after;
+        loop {
+            let wanted = limit.saturating_add(1);
+            let Some(mut places) = self.first_by_index(caller, project, &query, after.clone(), wanted).await? else {
+                return self.list_by_scan(caller, project, &query, after, limit).await;
+            };
+            let has_more = places.len() > limit;
+            places.truncate(limit);
+            let Some(last) = places.last().cloned() else { return Ok(RunPage { runs: Vec::new(), has_more }) };
+            let runs = self.runs_at(caller, project, places).await?;
+            // All of them were deleted just now: a page without runs has no cursor to go on from.
+            if runs.is_empty() && has_more {
+                after = Some(last);
+                continue;
+            }
+            return Ok(RunPage { runs, has_more });
         }
     }
 
@@ -92,24 +104,23 @@ impl App {
     }
 
     /// The runs at these places. One that was deleted just now is left out.
-    async fn page_of(
+    async fn runs_at(
         &self,
         caller: &Caller,
         id: ProjectId,
         places: Vec<Position>,
-        limit: usize,
-    ) -> Result<RunPage, Error> {
+    ) -> Result<Vec<(Allowed<FoundRun>, String)>, Error> {
         let (caller, licence) = (*caller, self.licence.clone());
         let read = self.db.read(move |tx| {
             let found = project::get(tx, &caller, id)?;
             let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(Vec::new()) };
             let mut runs = Vec::with_capacity(places.len());
             for place in places {
-                runs.extend(run::listed(tx, &at, place.id)?.map(|found| (place, found)));
+                runs.extend(run::listed(tx, &at, place.id)?.map(|found| (found, place.to_text())));
             }
             Ok::<_, Error>(runs)
         });
-        Ok(page(read.await?, limit))
+        read.await
     }
 
     /// How many runs of the project match.

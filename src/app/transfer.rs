@@ -3,17 +3,18 @@
 
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Unchecked};
+use crate::db::repo::artifact::{blob, manifest};
 use crate::db::repo::garbage::Ticket;
 use crate::db::repo::run::FoundRun;
 use crate::db::repo::{file, garbage, stream};
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
-use crate::domain::id::{EntityId, FileId, ObjectId, SegmentId};
+use crate::domain::id::{EntityId, FileId, ManifestId, ObjectId, SegmentId};
 use crate::storage::ObjectKey;
 use crate::storage::download::{ByteStream, Download};
 use crate::storage::range::RangeRequest;
 use crate::storage::sign::Grant;
-use crate::storage::upload::{Expected, Received, receive};
+use crate::storage::upload::{Received, receive};
 use bytes::Bytes;
 use futures_util::Stream;
 use std::fmt::Display;
@@ -63,7 +64,14 @@ impl App {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Display,
     {
-        let Grant::PutFile(id) = self.verify(token)? else { return Err(Error::BadUrl("it is not for sending".into())) };
+        let id = match self.verify(token)? {
+            Grant::PutFile(id) => id,
+            Grant::PutBlob(id) => return self.receive_blob(id, declared_bytes, body).await,
+            Grant::PutManifest(id) => return self.receive_manifest(id, declared_bytes, body).await,
+            Grant::GetObject(_) | Grant::GetSegment(_) | Grant::GetBlob(_) | Grant::GetManifest(_) => {
+                return Err(Error::BadUrl("it is not for sending".into()));
+            }
+        };
         let started = self.db.write(move |tx| {
             let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(None) };
             let owner = as_system(Action::RunLog, found)?.at.entity.id;
@@ -73,8 +81,7 @@ impl App {
         });
         let (owner, object, ticket) = started.await?.ok_or_else(gone)?;
         let key = ObjectKey::run_file(object);
-        let expected =
-            Expected { declared_bytes, max_bytes: self.settings.upload_bytes, idle_timeout: self.settings.upload_idle };
+        let expected = self.expected(declared_bytes, self.settings.upload_bytes);
         let received = receive(self.stores.for_entity(owner), &key, body, &expected).await?;
         if wanted_md5.is_some_and(|wanted| wanted != received.md5) {
             let why = "the bytes that arrived have another MD5 than declared; send them again";
@@ -110,7 +117,11 @@ impl App {
         match self.verify(token)? {
             Grant::GetObject(object) => self.open_file(object).await,
             Grant::GetSegment(segment) => self.open_segment(segment).await,
-            Grant::PutFile(_) => Err(Error::BadUrl("it is not for fetching".into())),
+            Grant::GetBlob(object) => self.open_blob(object).await,
+            Grant::GetManifest(id) => self.open_manifest(id).await,
+            Grant::PutFile(_) | Grant::PutBlob(_) | Grant::PutManifest(_) => {
+                Err(Error::BadUrl("it is not for fetching".into()))
+            }
         }
     }
 
@@ -124,6 +135,21 @@ impl App {
         let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();
         let bytes = Download::open(self.stores.for_entity(owner), &ObjectKey::run_file(object)).await?;
         Ok(FileDownload { content_type, bytes })
+    }
+
+    /// One key is looked up where the request is: artifacts have thousands of small files.
+    async fn open_blob(&self, object: ObjectId) -> Result<FileDownload, Error> {
+        let blob = self.db.look_up(|tx| blob::get(tx, object))?.ok_or_else(gone)?;
+        let bytes = Download::open(self.stores.for_entity(blob.owner), &ObjectKey::blob(object)).await?;
+        Ok(FileDownload { content_type: "application/octet-stream".into(), bytes })
+    }
+
+    async fn open_manifest(&self, id: ManifestId) -> Result<FileDownload, Error> {
+        let found = self.db.look_up(|tx| manifest::get(tx, id))?.ok_or_else(gone)?;
+        let contents = found.contents.ok_or_else(gone)?;
+        let store = self.stores.for_entity(found.owner);
+        let bytes = Download::open(store, &ObjectKey::manifest(contents.object)).await?;
+        Ok(FileDownload { content_type: "application/json".into(), bytes })
     }
 
     async fn open_segment(&self, segment: SegmentId) -> Result<FileDownload, Error> {

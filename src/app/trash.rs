@@ -2,6 +2,7 @@
 //! is over cannot be restored, so that nothing comes back half removed.
 
 use super::{App, Error};
+use crate::db::repo::artifact::purge;
 use crate::db::repo::{file, run, stream};
 use crate::db::tx::WriteTx;
 use crate::domain::clock::Timestamp;
@@ -43,6 +44,7 @@ impl App {
     async fn purge_run(&self, id: RunId) -> Result<(), Error> {
         while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
         while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
+        while !self.db.write(move |tx| purge::forget_run(tx, id, RECORDS).map_err(Error::from)).await? {}
         let purge_rest = move |tx: &mut WriteTx<'_>| {
             if !stream::purge(tx, id, RECORDS)? {
                 return Ok(false);

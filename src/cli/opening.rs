@@ -38,6 +38,7 @@ pub fn api_options(config: &Config) -> api::Options {
 
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let (limits, history, runs) = (&config.limits, &config.history, &config.runs);
+    let artifacts = &config.artifacts;
     Ok(Settings {
         rows: RowLimits {
             max_value_bytes: limits.value_bytes(),
@@ -45,6 +46,8 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             max_depth: usize::try_from(limits.json_depth)?,
         },
         config_bytes: limits.config_bytes(),
+        manifest_bytes: artifacts.manifest_bytes(),
+        metadata_bytes: artifacts.metadata_bytes(),
         upload_bytes: limits.upload_bytes(),
         read_url_secs: i64::try_from(config.transfer.read_url_secs)?,
         write_url_secs: i64::try_from(config.transfer.write_url_secs)?,
@@ -56,6 +59,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         heartbeat_secs: i64::try_from(runs.heartbeat_secs)?,
         preempted_secs: i64::try_from(runs.preempted_secs)?,
         trash_days: i64::try_from(runs.trash_days)?,
+        draft_secs: i64::try_from(artifacts.draft_hours * 3600)?,
         run_index_bytes: runs.index_bytes(),
     })
 }

@@ -85,6 +85,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "limits", &mut problems),
         section(built, "history", &mut problems),
         section(built, "runs", &mut problems),
+        section(built, "artifacts", &mut problems),
         section(built, "log", &mut problems),
         section(built, "secrets", &mut problems),
         section(built, "transfer", &mut problems),
@@ -97,6 +98,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(limits),
         Some(history),
         Some(runs),
+        Some(artifacts),
         Some(log),
         Some(secrets),
         Some(transfer),
@@ -104,7 +106,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
     else {
         return Err(one("a section of the settings is missing".to_owned()));
     };
-    Ok(Config { server, data, database, limits, history, runs, log, secrets, transfer })
+    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer })
 }
 
 fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &mut Problems) -> Option<T> {

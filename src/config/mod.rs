@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+mod artifacts;
 pub mod certificate;
 mod data;
 mod database;
@@ -18,6 +19,7 @@ mod suggest;
 mod tests;
 mod transfer;
 
+pub use artifacts::Artifacts;
 pub use data::Data;
 pub use database::Database;
 pub use history::History;
@@ -38,6 +40,7 @@ pub struct Config {
     pub limits: Limits,
     pub history: History,
     pub runs: Runs,
+    pub artifacts: Artifacts,
     pub log: Log,
     pub secrets: Secrets,
     pub transfer: Transfer,
@@ -53,6 +56,7 @@ impl Config {
         self.limits.check(&mut problems);
         self.history.check(&mut problems);
         self.runs.check(&mut problems);
+        self.artifacts.check(&mut problems);
         self.log.check(&mut problems);
         self.secrets.check(&mut problems);
         self.transfer.check(&mut problems);

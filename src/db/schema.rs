@@ -1,10 +1,16 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+mod artifact;
+
 use super::any_table::References;
 use super::key::Key;
 use super::record::Record;
 use super::table::{Entries, Index, Space, Stored, Table, Unique};
 use super::verify::Catalogue;
+use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
+use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
+use crate::domain::artifact::manifest::{Entry, Manifest};
+use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
@@ -12,8 +18,9 @@ use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AgentId, AlertId, ApiKeyId, CustomChartId, EntityId, FileId, IdKind, InvitationId, JobId, ObjectId, OrganizationId,
-    ProjectId, RunId, SegmentId, SweepId, UserId,
+    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, CustomChartId, EntityId,
+    FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, SweepId,
+    UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
@@ -117,6 +124,66 @@ pub const TRIALS_BY_AGENT: Index<(AgentId, RunId)> = Index::new(89, "trials_by_a
 /// What is to be removed, by the time before which it must stay.
 pub const GARBAGE: Table<(Timestamp, JobId), Garbage> = Table::new(45, "garbage");
 
+pub const ARTIFACT_TYPES: Table<ArtifactTypeId, ArtifactType> = Table::new(100, "artifact_types");
+pub const ARTIFACT_TYPE_BY_NAME: Unique<(ProjectId, String), ArtifactTypeId> =
+    Unique::new(101, "artifact_type_by_name");
+
+pub const COLLECTIONS: Table<CollectionId, Collection> = Table::new(102, "collections");
+pub const COLLECTION_BY_NAME: Unique<(ProjectId, String), CollectionId> = Unique::new(103, "collection_by_name");
+pub const COLLECTIONS_BY_TYPE: Index<(ArtifactTypeId, CollectionId)> = Index::new(104, "collections_by_type");
+/// Those that say how long their versions are kept.
+pub const COLLECTIONS_WITH_TTL: Index<CollectionId> = Index::new(105, "collections_with_ttl");
+pub const COLLECTION_BY_CLIENT_ID: Unique<String, CollectionId> = Unique::new(106, "collection_by_client_id");
+
+pub const ARTIFACTS: Table<ArtifactId, Artifact> = Table::new(107, "artifacts");
+/// Committed versions by what is in them.
+pub const ARTIFACTS_BY_DIGEST: Index<(CollectionId, String, ArtifactId)> = Index::new(108, "artifacts_by_digest");
+/// By the names of clients, in `client_names`.
+pub const ARTIFACT_BY_CLIENT_ID: Unique<String, ArtifactId> = Unique::new(109, "artifact_by_client_id");
+/// The draft that several processes fill.
+pub const DRAFT_BY_DISTRIBUTED_ID: Unique<(CollectionId, String), ArtifactId> =
+    Unique::new(110, "draft_by_distributed_id");
+/// Drafts, oldest first.
+pub const DRAFTS: Index<(Timestamp, ArtifactId)> = Index::new(111, "drafts");
+/// Committed versions with a time to live of their own, by their end.
+pub const EXPIRING_ARTIFACTS: Index<(Timestamp, ArtifactId)> = Index::new(112, "expiring_artifacts");
+/// Those whose records are being removed.
+pub const DELETED_ARTIFACTS: Index<ArtifactId> = Index::new(113, "deleted_artifacts");
+/// JSON texts of people, which can be large.
+pub const ARTIFACT_METADATA: Table<ArtifactId, ArtifactMetadata> = Table::new(114, "artifact_metadata");
+
+/// The versions of a collection, by their number.
+pub const MEMBERSHIPS: Table<(CollectionId, u32), Membership> = Table::new(115, "memberships");
+/// The collections that a version is in, its own included.
+pub const MEMBERSHIPS_BY_ARTIFACT: Index<(ArtifactId, CollectionId, u32)> = Index::new(116, "memberships_by_artifact");
+pub const ALIASES: Table<(CollectionId, String), Alias> = Table::new(117, "aliases");
+pub const ALIASES_BY_VERSION: Index<(CollectionId, u32, String)> = Index::new(118, "aliases_by_version");
+
+pub const MANIFESTS: Table<ManifestId, Manifest> = Table::new(119, "manifests");
+pub const MANIFESTS_BY_ARTIFACT: Index<(ArtifactId, ManifestId)> = Index::new(120, "manifests_by_artifact");
+/// The manifest whose contents an object is.
+pub const MANIFEST_BY_OBJECT: Unique<ObjectId, ManifestId> = Unique::new(121, "manifest_by_object");
+/// What an artifact consists of, by path.
+pub const ENTRIES: Table<(ArtifactId, String), Entry> = Table::new(122, "entries");
+
+pub const BLOBS: Table<ObjectId, Blob> = Table::new(123, "blobs");
+pub const BLOB_BY_MD5: Unique<(EntityId, [u8; 16]), ObjectId> = Unique::new(124, "blob_by_md5");
+/// The blobs that an artifact uses, drafts included. A blob that none uses is removed.
+pub const BLOB_USES: Table<(ArtifactId, ObjectId), BlobUse> = Table::new(125, "blob_uses");
+pub const BLOB_USERS: Index<(ObjectId, ArtifactId)> = Index::new(126, "blob_users");
+pub const BLOB_UPLOADS: Table<BlobUploadId, BlobUpload> = Table::new(127, "blob_uploads");
+pub const BLOB_UPLOADS_BY_ARTIFACT: Index<(ArtifactId, BlobUploadId)> = Index::new(128, "blob_uploads_by_artifact");
+
+/// What runs have used.
+pub const ARTIFACT_INPUTS: Table<(RunId, ArtifactId), ArtifactUse> = Table::new(129, "artifact_inputs");
+pub const RUNS_USING: Index<(ArtifactId, RunId)> = Index::new(130, "runs_using");
+/// What runs have logged.
+pub const ARTIFACT_OUTPUTS: Table<(RunId, ArtifactId), ArtifactOutput> = Table::new(131, "artifact_outputs");
+pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_logging");
+
+/// What clients called an artifact before they knew its id.
+pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -144,6 +211,20 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &AGENTS,
         &TRIALS,
         &GARBAGE,
+        &ARTIFACT_TYPES,
+        &COLLECTIONS,
+        &ARTIFACTS,
+        &ARTIFACT_METADATA,
+        &MEMBERSHIPS,
+        &ALIASES,
+        &MANIFESTS,
+        &ENTRIES,
+        &BLOBS,
+        &BLOB_USES,
+        &BLOB_UPLOADS,
+        &ARTIFACT_INPUTS,
+        &ARTIFACT_OUTPUTS,
+        &CLIENT_NAMES,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -169,6 +250,26 @@ pub static CATALOGUE: Catalogue = Catalogue {
         LISTED_RUN_FILES.space,
         RUN_FILE_BY_OBJECT.space,
         PARTS_BY_SEGMENT.space,
+        ARTIFACT_TYPE_BY_NAME.space,
+        COLLECTION_BY_NAME.space,
+        COLLECTIONS_BY_TYPE.space,
+        COLLECTIONS_WITH_TTL.space,
+        COLLECTION_BY_CLIENT_ID.space,
+        ARTIFACTS_BY_DIGEST.space,
+        ARTIFACT_BY_CLIENT_ID.space,
+        DRAFT_BY_DISTRIBUTED_ID.space,
+        DRAFTS.space,
+        EXPIRING_ARTIFACTS.space,
+        DELETED_ARTIFACTS.space,
+        MEMBERSHIPS_BY_ARTIFACT.space,
+        ALIASES_BY_VERSION.space,
+        MANIFESTS_BY_ARTIFACT.space,
+        MANIFEST_BY_OBJECT.space,
+        BLOB_BY_MD5.space,
+        BLOB_USERS.space,
+        BLOB_UPLOADS_BY_ARTIFACT.space,
+        RUNS_USING.space,
+        RUNS_LOGGING.space,
         SWEEP_BY_NAME.space,
         SWEEPS_BY_CREATION.space,
         AGENTS_BY_SWEEP.space,
@@ -191,6 +292,10 @@ impl Stored<RunId> for JsonText {
         references.needs(&RUNS, key);
     }
 }
+
+/// What people say about an artifact: a JSON text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactMetadata(pub String);
 
 /// Bytes whose form is someone else's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What is to be removed outside of the transaction that made it superfluous: objects in a store, and lines in the
 //! database that are too many to delete at once.
 
-use super::id::{EntityId, ObjectId, RunId, SegmentId};
+use super::id::{ArtifactId, EntityId, ObjectId, RunId, SegmentId};
 use super::stream::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub enum Garbage {
     Object { owner: EntityId, object: StoredObject },
     /// Chunks of one generation of a stream that come before a place.
     Chunks { run: RunId, stream: Stream, generation: u32, before: u64 },
+    /// Leave to send blobs that a committed artifact no longer needs.
+    BlobUploads { artifact: ArtifactId },
 }
 
 /// An object by what it is, not by its key.
@@ -19,6 +21,10 @@ pub enum Garbage {
 pub enum StoredObject {
     /// The bytes of one upload of a run file.
     RunFile(ObjectId),
+    /// Content that artifacts share.
+    Blob(ObjectId),
+    /// A manifest file of an artifact.
+    Manifest(ObjectId),
     Segment(SegmentId),
     Detail(SegmentId),
     Console(SegmentId),

@@ -52,6 +52,13 @@ ids! {
     SegmentId = 9;
     AlertId = 10;
     JobId = 11;
+    ArtifactTypeId = 12;
+    /// A sequence or a portfolio.
+    CollectionId = 13;
+    ArtifactId = 14;
+    ManifestId = 15;
+    /// Leave to send one blob.
+    BlobUploadId = 16;
     InvitationId = 30;
     CustomChartId = 31;
     SweepId = 20;

@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// Versioned sets of files.
+pub mod artifact;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
@@ -9,6 +11,8 @@ pub mod display_name;
 pub mod entity;
 /// Run files and their paths.
 pub mod file;
+/// The filters and orders of all lists.
+pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;

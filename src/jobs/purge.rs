@@ -1,9 +1,11 @@
-//! Removes for good what was in the trash for long enough.
+//! Removes for good what was in the trash for long enough, artifacts that were deleted, and abandoned drafts.
 
 use crate::app::App;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_secs(600);
+/// Somebody may wait for the space.
+const LOOK_AT_ARTIFACTS: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(app: App) {
     loop {
@@ -13,5 +15,16 @@ pub(super) async fn run(app: App) {
             Err(error) => tracing::error!(%error, "emptying the trash failed; it is tried again"),
         }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+pub(super) async fn run_artifacts(app: App) {
+    loop {
+        match app.purge_artifacts().await {
+            Ok(0) => {}
+            Ok(purged) => tracing::info!(purged, "removed artifacts"),
+            Err(error) => tracing::error!(%error, "removing artifacts failed; it is tried again"),
+        }
+        tokio::time::sleep(LOOK_AT_ARTIFACTS).await;
     }
 }

@@ -18,6 +18,16 @@ impl ObjectKey {
         Self::of("files", object, "")
     }
 
+    /// Content that artifacts share.
+    pub fn blob(object: ObjectId) -> Self {
+        Self::of("blobs", object, "")
+    }
+
+    /// A manifest file of an artifact.
+    pub fn manifest(object: ObjectId) -> Self {
+        Self::of("manifests", object, ".json")
+    }
+
     /// A sealed stretch of history.
     pub fn segment(segment: SegmentId) -> Self {
         Self::of("segments", segment, ".parquet")
@@ -61,6 +71,8 @@ mod tests {
     #[test]
     fn the_keys_of_stored_objects_never_change() {
         assert_eq!(ObjectKey::run_file(ObjectId(0x1234)).as_str(), "files/0000000000001/0000000000001234");
+        assert_eq!(ObjectKey::blob(ObjectId(7)).as_str(), "blobs/0000000000000/0000000000000007");
+        assert_eq!(ObjectKey::manifest(ObjectId(7)).as_str(), "manifests/0000000000000/0000000000000007.json");
         assert_eq!(ObjectKey::segment(SegmentId(7)).as_str(), "segments/0000000000000/0000000000000007.parquet");
         assert_eq!(
             ObjectKey::level_of_detail(SegmentId(u64::MAX)).as_str(),
@@ -73,6 +85,8 @@ mod tests {
         fn keys_are_plain_and_differ_by_id_and_kind(a: u64, b: u64) {
             let keys = |id| [
                 ObjectKey::run_file(ObjectId(id)),
+                ObjectKey::blob(ObjectId(id)),
+                ObjectKey::manifest(ObjectId(id)),
                 ObjectKey::segment(SegmentId(id)),
                 ObjectKey::level_of_detail(SegmentId(id)),
                 ObjectKey::console(SegmentId(id)),

@@ -5,7 +5,7 @@
 //! truncated HMAC-SHA-256 over all of that (18). The length leaves no spare bits, so each grant has one spelling.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{FileId, ObjectId, SegmentId};
+use crate::domain::id::{BlobUploadId, FileId, ManifestId, ObjectId, SegmentId};
 use crate::secrets::{MasterKey, Purpose};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,6 +29,14 @@ pub enum Grant {
     GetObject(ObjectId),
     /// `GET` a sealed stretch of history.
     GetSegment(SegmentId),
+    /// `PUT` content that an artifact is to have.
+    PutBlob(BlobUploadId),
+    /// `GET` content that artifacts share.
+    GetBlob(ObjectId),
+    /// `PUT` a manifest file.
+    PutManifest(ManifestId),
+    /// `GET` a manifest file.
+    GetManifest(ManifestId),
 }
 
 impl Grant {
@@ -38,6 +46,10 @@ impl Grant {
             Self::PutFile(id) => (1, id.0),
             Self::GetObject(id) => (2, id.0),
             Self::GetSegment(id) => (3, id.0),
+            Self::PutBlob(id) => (4, id.0),
+            Self::GetBlob(id) => (5, id.0),
+            Self::PutManifest(id) => (6, id.0),
+            Self::GetManifest(id) => (7, id.0),
         }
     }
 
@@ -46,6 +58,10 @@ impl Grant {
             1 => Some(Self::PutFile(FileId(id))),
             2 => Some(Self::GetObject(ObjectId(id))),
             3 => Some(Self::GetSegment(SegmentId(id))),
+            4 => Some(Self::PutBlob(BlobUploadId(id))),
+            5 => Some(Self::GetBlob(ObjectId(id))),
+            6 => Some(Self::PutManifest(ManifestId(id))),
+            7 => Some(Self::GetManifest(ManifestId(id))),
             _ => None,
         }
     }
@@ -160,6 +176,10 @@ mod tests {
             any::<u64>().prop_map(|id| Grant::PutFile(FileId(id))),
             any::<u64>().prop_map(|id| Grant::GetObject(ObjectId(id))),
             any::<u64>().prop_map(|id| Grant::GetSegment(SegmentId(id))),
+            any::<u64>().prop_map(|id| Grant::PutBlob(BlobUploadId(id))),
+            any::<u64>().prop_map(|id| Grant::GetBlob(ObjectId(id))),
+            any::<u64>().prop_map(|id| Grant::PutManifest(ManifestId(id))),
+            any::<u64>().prop_map(|id| Grant::GetManifest(ManifestId(id))),
         ]
     }
 

@@ -25,11 +25,13 @@ pub struct Expected {
     pub max_bytes: Option<u64>,
     /// How long to wait for the next piece of the body.
     pub idle_timeout: Duration,
+    /// What the bytes have to be; others are not stored. Everybody who writes the key says the same.
+    pub md5: Option<[u8; 16]>,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { declared_bytes: None, max_bytes: None, idle_timeout: IDLE_TIMEOUT }
+        Self { declared_bytes: None, max_bytes: None, idle_timeout: IDLE_TIMEOUT, md5: None }
     }
 }
 
@@ -52,12 +54,15 @@ pub enum UploadError {
     Stalled,
     #[error("the body broke off: {0}")]
     BrokenOff(String),
+    #[error("the bytes that arrived have another MD5 than declared; send them again")]
+    OtherContent,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Streams the body into a new object. On an error, and when the future is dropped, the store keeps nothing, with one
-/// exception: what is given up while it is being published may still appear. So use a new key to try again.
+/// exception: what is given up while it is being published may still appear. So use a new key to try again, unless the
+/// MD5 is known before: then whatever is under the key has the right bytes, and being there already is success.
 pub async fn receive<S, E>(
     store: &Store,
     key: &ObjectKey,
@@ -72,9 +77,8 @@ where
     let mut blocks = Blocks::new(body, expected)?;
     let first = blocks.next().await?;
     if blocks.ended {
-        let (hash, put) = tokio::join!(Hash::default().update(first.clone()), store.put_new(key, first));
-        put?;
-        return Ok(Received { size_bytes: blocks.received, md5: hash?.finish().await? });
+        let md5 = put_whole(store, key, first, expected).await?;
+        return Ok(Received { size_bytes: blocks.received, md5 });
     }
 
     let mut writer = store.begin(key).await?;
@@ -84,6 +88,34 @@ where
             writer.abort().await;
             Err(error)
         }
+    }
+}
+
+/// Takes a body that is not needed, because its client waits until it has sent all of it.
+pub async fn read_to_end<S, E>(body: S, expected: &Expected) -> Result<u64, UploadError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Display,
+{
+    let body = std::pin::pin!(body);
+    let mut blocks = Blocks::new(body, expected)?;
+    while blocks.next_piece().await?.is_some() {}
+    Ok(blocks.received)
+}
+
+/// A body of one block. It is hashed while it is written, unless nothing may be written before its hash is known.
+async fn put_whole(store: &Store, key: &ObjectKey, body: Bytes, expected: &Expected) -> Result<[u8; 16], UploadError> {
+    let Some(wanted) = expected.md5 else {
+        let (hash, put) = tokio::join!(Hash::default().update(body.clone()), store.put_new(key, body));
+        put?;
+        return Ok(hash?.finish().await?);
+    };
+    if Hash::default().update(body.clone()).await?.finish().await? != wanted {
+        return Err(UploadError::OtherContent);
+    }
+    match store.put_new(key, body).await {
+        Ok(()) | Err(StoreError::AlreadyExists) => Ok(wanted),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -104,6 +136,9 @@ where
         block = blocks.next().await?;
     }
     let md5 = hash.finish().await?;
+    if blocks.expected.md5.is_some_and(|wanted| wanted != md5) {
+        return Err(UploadError::OtherContent);
+    }
     writer.finish().await?;
     Ok(md5)
 }

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod artifact;
+mod artifact_permission;
 mod cli;
 mod organization;
 mod permission;
+mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
 mod tenant;
+mod tenant_artifact;

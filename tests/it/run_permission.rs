@@ -595,7 +595,7 @@ fn a_persons_own_projects_and_runs_are_for_nobody_else() {
 }
 
 /// A team `vision` with holders of every role that there can be; their keys by role.
-fn people(server: &Server<'_>) -> Vec<(&'static str, String)> {
+pub fn people(server: &Server<'_>) -> Vec<(&'static str, String)> {
     let admin = json!({ "username": "system-admin", "email": "system-admin@example.com", "system_admin": true });
     let admin = server.arrange("POST", "/api/v1/users", &admin);
     let mut keys = vec![

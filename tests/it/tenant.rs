@@ -1,12 +1,14 @@
 //! What somebody of another tenant, or nobody at all, gets who knows every name, id, cursor and URL of this one. Texts
 //! that only this tenant may read carry a canary, and no answer to anybody else may have one. Whatever a stranger asks
-//! for is also asked for by names that nobody has, and both answers have to be the same.
+//! for is also asked for by names that nobody has, and both answers have to be the same. Long because every argument and
+//! mutation has a line here.
 
+use crate::artifact::Logger;
 use crate::server::{Place, Server, wait_for};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In every name of the tenant, and in none of what it logged.
 const TENANT: &str = "wren-";
@@ -21,24 +23,36 @@ const WAY_MAX: usize = 7;
 
 /// All that somebody outside might have got hold of.
 #[derive(Clone)]
-struct Known {
-    organization: String,
-    team: String,
-    project: String,
-    run: String,
-    person: String,
-    email: String,
-    files: Vec<String>,
+pub struct Known {
+    pub organization: String,
+    pub team: String,
+    pub project: String,
+    pub run: String,
+    pub person: String,
+    pub email: String,
+    pub files: Vec<String>,
+    pub project_ids: Vec<String>,
+    pub api_key: String,
+    pub member: String,
     /// Its name is drawn, so that of nobody's sweep is the same.
-    sweep: String,
-    sweep_id: String,
-    agent_id: String,
-    project_ids: Vec<String>,
-    api_key: String,
-    member: String,
-    project_cursor: String,
-    run_cursor: String,
-    file_cursor: String,
+    pub sweep: String,
+    pub sweep_id: String,
+    pub agent_id: String,
+    pub project_cursor: String,
+    pub run_cursor: String,
+    pub file_cursor: String,
+    /// The names of a sequence, its portfolio and its type.
+    pub sequence: String,
+    pub portfolio: String,
+    pub artifact_type: String,
+    /// Ids: of a version, of a draft, of the sequence, of the portfolio, of a manifest.
+    pub artifact: String,
+    pub draft: String,
+    pub sequence_id: String,
+    pub portfolio_id: String,
+    pub manifest: String,
+    /// What the client called the version.
+    pub client_id: String,
 }
 
 impl Known {
@@ -55,17 +69,31 @@ impl Known {
             run: change(&self.run),
             person: change(&self.person),
             email: change(&self.email),
+            sequence: change(&self.sequence),
+            portfolio: change(&self.portfolio),
+            artifact_type: change(&self.artifact_type),
+            client_id: change(&self.client_id),
             ..self.clone()
         }
     }
 
     /// The same of a tenant that there is not.
     fn missing(&self) -> Known {
-        let files = vec![STANDARD.encode("RunFile:999999999")];
-        let project_ids = vec![STANDARD.encode("Project:999999999")];
-        let (api_key, member) = (STANDARD.encode("ApiKey:999999999"), STANDARD.encode("Member:999999999"));
-        let (sweep_id, agent_id) = (STANDARD.encode("Sweep:999999999"), STANDARD.encode("Agent:999999999"));
-        Known { files, project_ids, api_key, member, sweep_id, agent_id, ..self.renamed(as_nobodys) }
+        let id = |kind: &str| STANDARD.encode(format!("{kind}:999999999"));
+        Known {
+            files: vec![id("RunFile")],
+            project_ids: vec![id("Project")],
+            api_key: id("ApiKey"),
+            member: id("Member"),
+            sweep_id: id("Sweep"),
+            agent_id: id("Agent"),
+            artifact: id("Artifact"),
+            draft: id("Artifact"),
+            sequence_id: id("ArtifactCollection"),
+            portfolio_id: id("ArtifactCollection"),
+            manifest: id("ArtifactManifest"),
+            ..self.renamed(as_nobodys)
+        }
     }
 }
 
@@ -80,7 +108,7 @@ impl Schema {
     fn of(server: &Server<'_>) -> Self {
         let kind = "name kind ofType { name kind ofType { name kind ofType { name kind } } }";
         let text = format!(
-            "{{ __schema {{ types {{ name kind fields {{ name type {{ {kind} }}
+            "{{ __schema {{ types {{ name kind possibleTypes {{ name }} fields {{ name type {{ {kind} }}
             args {{ name type {{ {kind} }} }} }} }} }} }}"
         );
         let (status, text) = server.graphql(None, &text, &Value::Null);
@@ -94,15 +122,14 @@ impl Schema {
         self.0[of]["fields"].as_array().into_iter().flatten()
     }
 
-    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way. Ways are
-    /// cut off where they would make the document larger than the server takes; every type is nearer on another way.
-    fn whole(&self, of: &str, field: &Value, known: &Known, way: &mut Vec<String>) -> Option<String> {
+    /// A field with its arguments filled in and everything selected that lies in it, each type once on each way.
+    fn whole(&self, of: &str, field: &Value, known: &Known, walk: &mut Walk) -> Option<String> {
         let (name, kind) = (field["name"].as_str().unwrap(), named_type(&field["type"]));
-        let is_object = self.0[&kind]["kind"] == "OBJECT";
-        if way.contains(&kind) || (is_object && way.len() >= WAY_MAX) {
+        let is_leaf = matches!(self.0[&kind]["kind"].as_str(), Some("SCALAR" | "ENUM"));
+        if walk.way.contains(&kind) || (!is_leaf && !walk.may_enter(of, name, &kind)) {
             return None;
         }
-        let inside = self.selection(&kind, known, way);
+        let inside = self.selection(&kind, known, walk);
         let args = field["args"].as_array().unwrap();
         let args: Vec<_> =
             args.iter().filter_map(|arg| argument(of, name, arg["name"].as_str().unwrap(), known)).collect();
@@ -110,14 +137,50 @@ impl Schema {
         Some(format!("{name}{args} {inside}"))
     }
 
-    fn selection(&self, kind: &str, known: &Known, way: &mut Vec<String>) -> String {
-        if self.0[kind]["kind"] != "OBJECT" {
-            return String::new();
+    fn selection(&self, kind: &str, known: &Known, walk: &mut Walk) -> String {
+        let is_object = self.0[kind]["kind"] == "OBJECT";
+        let kinds: Vec<&str> = match self.0[kind]["kind"].as_str() {
+            Some("OBJECT") => vec![kind],
+            Some("INTERFACE" | "UNION") => {
+                let possible = self.0[kind]["possibleTypes"].as_array().unwrap();
+                possible.iter().map(|kind| kind["name"].as_str().unwrap()).collect()
+            }
+            _ => return String::new(),
+        };
+        let mut parts = Vec::new();
+        for kind in kinds {
+            if walk.way.iter().any(|passed| passed == kind) {
+                continue;
+            }
+            walk.way.push(kind.to_owned());
+            let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, walk)).collect();
+            walk.way.pop();
+            if is_object {
+                parts.extend(fields);
+            } else if !fields.is_empty() {
+                parts.push(format!("... on {kind} {{ {} }}", fields.join(" ")));
+            }
         }
-        way.push(kind.to_owned());
-        let fields: Vec<_> = self.fields(kind).filter_map(|field| self.whole(kind, field, known, way)).collect();
-        way.pop();
-        format!("{{ __typename {} }}", fields.join(" "))
+        format!("{{ __typename {} }}", parts.join(" "))
+    }
+}
+
+/// The way through the schema so far.
+#[derive(Default)]
+struct Walk {
+    way: Vec<String>,
+    entered: BTreeSet<(String, String)>,
+}
+
+impl Walk {
+    /// Artifacts lead everywhere and from everywhere to them, so on ways past one a field is entered once in a document; and
+    /// no way is longer than the server allows.
+    fn may_enter(&mut self, of: &str, field: &str, kind: &str) -> bool {
+        if self.way.len() >= WAY_MAX {
+            return false;
+        }
+        let leads_on = kind.contains("Artifact") || self.way.iter().any(|passed| passed.contains("Artifact"));
+        !leads_on || self.entered.insert((of.to_owned(), field.to_owned()))
     }
 }
 
@@ -146,6 +209,19 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
         ("Run", "bucketedHistory", "key") => json!("_step"),
         ("Run", "bucketedHistory", "buckets") => json!(3),
         ("Run", "parquetHistory", "liveKeys") => json!(["_step"]),
+        ("Query", "artifact", "id") => json!(known.artifact),
+        ("Query", "artifactCollection", "id") => json!(known.sequence_id),
+        ("Query", "clientIDMapping", "clientID") => json!(known.client_id),
+        ("Project", "artifactType", "name") => json!(known.artifact_type),
+        ("Project" | "ArtifactType", "artifactCollection" | "artifactSequence", "name") => json!(known.sequence),
+        ("Project" | "ArtifactType", "artifact" | "artifactCollectionMembership", "name") => {
+            json!(format!("{}:v0", known.sequence))
+        }
+        (_, "artifactMembership", "aliasName") => json!("latest"),
+        ("Artifact", "filesByManifestEntries", "manifestVersion" | "storageLayout") => json!("V2"),
+        ("Artifact", "filesByManifestEntries", "entries") => {
+            return Some("entries: [{name: \"a.txt\", digest: \"\"}]".into());
+        }
         (_, _, "first" | "samples" | "last") => json!(100),
         (
             _,
@@ -161,6 +237,9 @@ fn argument(of: &str, field: &str, name: &str, known: &Known) -> Option<String> 
             | "minStep"
             | "maxStep"
             | "after"
+            | "enableTracking"
+            | "includeAll"
+            | "storageRegion"
             | "before"
             | "useImprovedPagination",
         ) => return None,
@@ -247,7 +326,7 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
         }
         // A key of one's own, and a team of one's own: neither names anything of somebody else.
         "generateApiKey" | "createTeam" => Vec::new(),
-        other => panic!("no input for the mutation `{other}`: say what a stranger would send"),
+        other => crate::tenant_artifact::inputs(other, known, own),
     }
 }
 
@@ -277,7 +356,7 @@ impl Asker<'_> {
         };
         for known in [known, &beginning] {
             for field in self.schema.fields("Query") {
-                let text = self.schema.whole("Query", field, known, &mut Vec::new()).unwrap();
+                let text = self.schema.whole("Query", field, known, &mut Walk::default()).unwrap();
                 let (status, answer) = self.server.graphql(self.key, &format!("{{ {text} }}"), &Value::Null);
                 asked.push((field["name"].to_string(), status, answer));
             }
@@ -290,13 +369,23 @@ impl Asker<'_> {
         let mut asked = Vec::new();
         for field in self.schema.fields("Mutation") {
             let name = field["name"].as_str().unwrap();
-            let payload = self.schema.selection(&named_type(&field["type"]), known, &mut Vec::new());
+            let payload = self.schema.selection(&named_type(&field["type"]), known, &mut Walk::default());
             let kind = named_type(&field["args"][0]["type"]);
             let text = format!("mutation($input: {kind}!) {{ {name}(input: $input) {payload} }}");
             for input in inputs(name, known, self.own) {
                 let (status, answer) = self.server.graphql(self.key, &text, &json!({ "input": input }));
                 asked.push((format!("{name} {input}"), status, answer));
             }
+        }
+        let digest = "d41d8cd98f00b204e9800998ecf8427e";
+        let (team, project, id) = (&known.team, &known.project, &known.artifact);
+        for path in [
+            format!("/artifacts/{team}/{digest}"),
+            format!("/artifactsV2/default/{team}/{id}/{digest}"),
+            format!("/artifactsV2/default/{team}/{project}/{}/{id}//{digest}/a.txt", known.sequence),
+        ] {
+            let (status, answer) = self.server.ask_as(self.key, "GET", &path, "");
+            asked.push((path, status, answer));
         }
         let path = format!("/files/{}/{}/{}/file_stream", known.team, known.project, known.run);
         let lines = json!({ "files": { "wandb-history.jsonl": { "offset": 0, "content": ["{\"_step\":9}"] } } });
@@ -364,15 +453,24 @@ impl<'s> Tenant<'s> {
             person: "wren-ada".into(),
             email: person["email"].as_str().unwrap().to_owned(),
             files: Vec::new(),
-            sweep: String::new(),
-            sweep_id: String::new(),
-            agent_id: String::new(),
             project_ids: Vec::new(),
             api_key: STANDARD.encode("ApiKey:1"),
             member: STANDARD.encode("Member:1"),
+            sweep: String::new(),
+            sweep_id: String::new(),
+            agent_id: String::new(),
             project_cursor: URL_SAFE_NO_PAD.encode("a"),
             run_cursor: String::new(),
             file_cursor: URL_SAFE_NO_PAD.encode("a"),
+            sequence: "wren-data".into(),
+            portfolio: "wren-chosen".into(),
+            artifact_type: "wren-dataset".into(),
+            artifact: String::new(),
+            draft: String::new(),
+            sequence_id: String::new(),
+            portfolio_id: String::new(),
+            manifest: String::new(),
+            client_id: "wren-client-id".into(),
         };
         let mut tenant = Self { server, key, known };
         tenant.log();
@@ -386,6 +484,7 @@ impl<'s> Tenant<'s> {
         tenant.known.project_ids = vec![found["project"]["id"].as_str().unwrap().to_owned()];
         tenant.known.run_cursor = run["cursor"].as_str().unwrap().to_owned();
         tenant.known.files = vec![run["node"]["files"]["edges"][0]["node"]["id"].as_str().unwrap().to_owned()];
+        tenant.log_artifacts();
         tenant
     }
 
@@ -421,6 +520,33 @@ impl<'s> Tenant<'s> {
         assert_eq!(self.server.ask_as(None, "PUT", &url, LOGGED).0, 200);
     }
 
+    /// A version that the run has logged and used, linked to a portfolio, and a draft.
+    fn log_artifacts(&mut self) {
+        let (server, key) = (self.server, self.key.clone());
+        let logger = Logger { server, key: &key, entity: "wren-team", project: "wren-project" };
+        let mut input = logger.draft("wren-data", LOGGED);
+        input["artifactTypeName"] = json!("wren-dataset");
+        input["runName"] = json!("wren-run");
+        input["clientID"] = json!(self.known.client_id);
+        let artifact = logger.send(&input, LOGGED);
+        logger.commit(&artifact);
+        logger.link(&artifact, "wren-chosen");
+        let used = json!({ "entityName": "wren-team", "projectName": "wren-project", "runName": "wren-run",
+            "artifactID": artifact });
+        self.ask(
+            "mutation($i: UseArtifactInput!) { useArtifact(input: $i) { artifact { id } } }",
+            &json!({ "i": used }),
+        );
+        let text = format!("{LOGGED} draft");
+        let draft = logger.send(&logger.draft("wren-drafts", &text), &text);
+        let found =
+            self.ask("query($id: ID!) { artifact(id: $id) { currentManifest { id } } }", &json!({ "id": artifact }));
+        self.known.manifest = found["artifact"]["currentManifest"]["id"].as_str().unwrap().to_owned();
+        self.known.sequence_id = logger.collection("wren-data");
+        self.known.portfolio_id = logger.collection("wren-chosen");
+        (self.known.artifact, self.known.draft) = (artifact, draft);
+    }
+
     /// A sweep with an agent and a run that waits for it.
     fn sweep(&mut self) {
         let config = format!("method: random\ndescription: {LOGGED}\nparameters: {{key: {{value: {LOGGED}}}}}");
@@ -451,6 +577,10 @@ impl<'s> Tenant<'s> {
             "{ models(entityName: \"wren-team\") { edges { node { name description runCount runs { edges { node {
                name displayName notes config summaryMetrics state stopped historyLineCount eventsLineCount logLineCount
                files { edges { node { name md5 updatedAt } } } } } }
+               artifactTypes { edges { node { name } } }
+               artifactCollections { edges { node { name description updatedAt tags { edges { node { name } } }
+               aliases { edges { node { alias } } } artifacts { edges { node { id description metadata state updatedAt
+               tags { name } files { edges { node { name digest } } } usedBy { edges { node { name } } } } } } } } }
                totalSweeps sweeps { edges { node { state displayName config controller runCount updatedAt
                agents { edges { node { id totalRuns heartbeatAt } } } } } } } } } }",
             &Value::Null,

@@ -77,3 +77,25 @@ def find_run(api, person):
     """`find_run("project/id")`: that run of the module's person, freshly asked for."""
     return lambda path: api().run(f"{person.entity}/{path}")
 
+
+
+@pytest.fixture(scope="module")
+def find_artifact(api, person):
+    """`find_artifact("project/name:alias")`: that version among those of the module's person, freshly asked for."""
+    return lambda path, **how: api().artifact(f"{person.entity}/{path}", **how)
+
+
+@pytest.fixture
+def download(tmp_path_factory):
+    """`download(artifact)`: what comes from the server, nothing of it from the client's cache: bytes by path."""
+
+    def download(artifact, **how):
+        # Not `skip_cache`: it keeps its target in an object that all threads of a download share.
+        for path in (HOME / "cache/artifacts/obj").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        root = tmp_path_factory.mktemp("downloaded")
+        artifact.download(root=str(root), **how)
+        return harness.files_below(root)
+
+    return download

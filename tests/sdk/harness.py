@@ -26,8 +26,11 @@ def parsed(version):
 CLIENT_VERSION = importlib.metadata.version("wandb")
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WEIGHHOUSE_BINARY", REPOSITORY / "target/debug/weighhouse"))
+FOR_SCRIPTS = Path(__file__).with_name("for_scripts")
 START_SECONDS = 60
 SCRIPT_SECONDS = 120
+END_SECONDS = 10
+ANY = object()
 
 # One spelling of a private setting is read by every supported client: `WANDB__NAME` is `_name` in 0.17 and
 # `x_name` since 0.19. What a test does not look at is switched off, because it costs time in every process.
@@ -89,6 +92,25 @@ class Server:
         assert status == 201, (status, made)
         return Person(username, wanted["email"], made["api_key"])
 
+    def create_organization(self, name, **roles):
+        """An organization; `roles` says what each person is in it: `admin`, `member` or `viewer`."""
+        self._create("organizations", {"name": name}, roles)
+
+    def create_team(self, name, organization="default", **roles):
+        """A team of people of an organization; `roles` says what each is in it: `admin` or `member`."""
+        self._create("teams", {"name": name, "organization": organization}, roles)
+
+    def _create(self, kind, wanted, roles):
+        status, made = self._ask_admin_socket("POST", f"/api/v1/{kind}", wanted)
+        assert status == 201, (status, made)
+        for username, role in roles.items():
+            self.give_role(kind, wanted["name"], username, role)
+
+    def give_role(self, kind, name, username, role):
+        """Makes a person something in one of the `organizations` or `teams`."""
+        status, made = self._ask_admin_socket("PUT", f"/api/v1/{kind}/{name}/members/{username}", {"role": role})
+        assert status == 200, (status, made)
+
     def _ask_admin_socket(self, method, path, body):
         connection = http.client.HTTPConnection("admin")
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -114,8 +136,15 @@ def client_environment(home, url, api_key):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     own = {"HOME": home, "WANDB_DIR": home, "WANDB_CACHE_DIR": home / "cache", "WANDB_CONFIG_DIR": home / "config"}
     own |= {"WANDB_DATA_DIR": home / "data", "WANDB_BASE_URL": url, "WANDB_API_KEY": api_key}
-    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    own |= {"WANDB_ARTIFACT_DIR": home / "artifacts"}
+    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": FOR_SCRIPTS}
     return {**inherited, **QUIET_CLIENT, **{name: str(value) for name, value in own.items()}}
+
+
+def files_below(directory):
+    """The bytes of every file below a directory, by its path in there."""
+    paths = [path for path in Path(directory).rglob("*") if path.is_file()]
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
 
 
 def wait_until(look, seconds=40):
@@ -166,7 +195,7 @@ class Process:
         os.kill(self._process.pid, signal.SIGINT)
 
     def wait(self, expect=0):
-        """Waits for the end, and fails unless the exit code is `expect`; `None` stands for anything but 0."""
+        """Waits for the end, and fails unless the exit code is `expect`: a number, `None` for anything but 0, or `ANY`."""
         try:
             rest, _ = self._process.communicate(timeout=SCRIPT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -174,7 +203,7 @@ class Process:
             raise AssertionError(f"the script did not end within {SCRIPT_SECONDS} s:\n{self.output}") from None
         self.output += rest
         self.exit_code = self._process.returncode
-        as_expected = self.exit_code != 0 if expect is None else self.exit_code == expect
+        as_expected = expect is ANY or (self.exit_code != 0 if expect is None else self.exit_code == expect)
         assert as_expected, f"exit code {self.exit_code}, expected {expect}:\n{self.output}"
         return self
 
@@ -182,8 +211,10 @@ class Process:
         """Ends the process and everything in its session."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        rest, _ = self._process.communicate()
-        self.output += rest
+        # The oldest client has a process in another session, which keeps the pipe open until it has given up.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            rest, _ = self._process.communicate(timeout=END_SECONDS)
+            self.output += rest
 
     def reported(self):
         """The last line of the output as JSON: how a script hands values to its test."""

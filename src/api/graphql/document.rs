@@ -4,7 +4,7 @@
 
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::parser::{Error, parse_query};
-use async_graphql::{Name, Positioned};
+use async_graphql::{Name, Positioned, Variables};
 use async_graphql_value::Value;
 use std::collections::HashMap;
 
@@ -39,6 +39,30 @@ pub(super) fn read(text: &str) -> Result<ExecutableDocument, String> {
         return Err(format!("the GraphQL document has more than {PARTS_MAX} fields, arguments and values"));
     }
     Ok(document)
+}
+
+/// The variables of a request, with the defaults that the operation declares for those left out: the library forgets them
+/// where `@include` and `@skip` are decided, and 0.31.0 asks for aliases by such a default.
+pub(super) fn with_defaults(
+    document: &ExecutableDocument,
+    operation_name: Option<&str>,
+    mut variables: Variables,
+) -> Variables {
+    let mut operations = document.operations.iter();
+    let operation = match operation_name {
+        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),
+        None => operations.next(),
+    };
+    let Some((_, operation)) = operation else { return variables };
+    for definition in &operation.node.variable_definitions {
+        let (name, default) = (&definition.node.name.node, &definition.node.default_value);
+        if let Some(default) = default
+            && !variables.contains_key(name)
+        {
+            variables.insert(name.clone(), default.node.clone());
+        }
+    }
+    variables
 }
 
 /// Without the text around the mistake, which the library would repeat however long it is.
@@ -166,6 +190,16 @@ mod tests {
         ] {
             assert!(refusal(&text).contains("more than"), "{}", &text[..40]);
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_left_out_has_its_default_and_one_that_is_given_does_not() {
+        let document = read("query A($a: Int = 1, $b: Int = 2, $c: Int) { x } query B($d: Int = 3) { x }").unwrap();
+        let given = Variables::from_json(serde_json::json!({ "b": null }));
+
+        let filled = serde_json::to_value(with_defaults(&document, Some("A"), given)).unwrap();
+
+        assert_eq!(filled, serde_json::json!({ "a": 1, "b": null }));
     }
 
     #[test]

@@ -37,6 +37,10 @@ pub(super) fn answer_too_large() -> Error {
     with_status(message.to_owned(), StatusCode::BAD_REQUEST, "too_large")
 }
 
+pub(super) fn missing(message: impl Into<String>) -> Error {
+    with_status(message.into(), StatusCode::NOT_FOUND, "not_found")
+}
+
 fn with_status(message: String, status: StatusCode, code: &str) -> Error {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);

@@ -68,9 +68,10 @@ pub async fn post(
         caller,
     };
     let mut operation = async_graphql::Request::new(envelope.query).data(request);
-    operation.set_parsed_query(document);
-    operation.variables = envelope.variables.unwrap_or_default();
     operation.operation_name = envelope.operation_name.filter(|name| !name.is_empty());
+    let variables = envelope.variables.unwrap_or_default();
+    operation.variables = document::with_defaults(&document, operation.operation_name.as_deref(), variables);
+    operation.set_parsed_query(document);
     let mut answer = shared.schema.execute(operation).await;
     let status = status_of_answer(&answer.errors);
     answer.errors.truncate(ERRORS_MAX);

@@ -5,7 +5,8 @@ use super::error::invalid;
 use super::object::member::MemberId;
 use crate::app::run::{FoundRun, RunPath};
 use crate::domain::id::{
-    AgentId, ApiKeyId, EntityId, FileId, InvitationId, OrganizationId, ProjectId, SweepId, UserId,
+    AgentId, ApiKeyId, ArtifactId, ArtifactTypeId, CollectionId, EntityId, FileId, InvitationId, ManifestId,
+    OrganizationId, ProjectId, SweepId, UserId,
 };
 use async_graphql::ID;
 use base64::Engine as _;
@@ -104,6 +105,56 @@ pub(super) fn agent_id(id: &str) -> async_graphql::Result<AgentId> {
     number(id, "Agent:", "an agent").map(AgentId)
 }
 
+pub(super) fn artifact(id: ArtifactId) -> ID {
+    encode(&format!("Artifact:{id}"))
+}
+
+pub(super) fn artifact_id(id: &str) -> async_graphql::Result<ArtifactId> {
+    number(id, "Artifact:", "an artifact").map(ArtifactId)
+}
+
+pub(super) fn artifact_type(id: ArtifactTypeId) -> ID {
+    encode(&format!("ArtifactType:{id}"))
+}
+
+pub(super) fn collection(id: CollectionId) -> ID {
+    encode(&format!("ArtifactCollection:{id}"))
+}
+
+pub(super) fn collection_id(id: &str) -> async_graphql::Result<CollectionId> {
+    number(id, "ArtifactCollection:", "a collection").map(CollectionId)
+}
+
+pub(super) fn membership(collection: CollectionId, version: u32) -> ID {
+    encode(&format!("ArtifactCollectionMembership:{collection}:{version}"))
+}
+
+pub(super) fn alias(collection: CollectionId, alias: &str) -> ID {
+    encode(&format!("ArtifactAlias:{collection}:{alias}"))
+}
+
+/// A tag is its name.
+pub(super) fn tag(name: &str) -> ID {
+    encode(&format!("Tag:{name}"))
+}
+
+pub(super) fn manifest(id: ManifestId) -> ID {
+    encode(&format!("ArtifactManifest:{id}"))
+}
+
+pub(super) fn manifest_id(id: &str) -> async_graphql::Result<ManifestId> {
+    number(id, "ArtifactManifest:", "a manifest").map(ManifestId)
+}
+
+pub(super) fn manifest_file(id: ManifestId) -> ID {
+    encode(&format!("ArtifactManifestFile:{id}"))
+}
+
+/// A file in an artifact is its path there.
+pub(super) fn entry(artifact: ArtifactId, path: &str) -> ID {
+    encode(&format!("ArtifactFile:{artifact}:{path}"))
+}
+
 fn number(id: &str, prefix: &str, noun: &str) -> async_graphql::Result<u64> {
     let number = decode(id).and_then(|text| text.strip_prefix(prefix)?.parse().ok());
     number.ok_or_else(|| invalid(format!("`{}` is not the id of {noun}", id.chars().take(100).collect::<String>())))
@@ -135,5 +186,15 @@ mod tests {
     fn a_file_id_is_read_back() {
         assert_eq!(file_id(&file(FileId(7))).unwrap(), FileId(7));
         assert!(file_id(&user(UserId(7))).is_err());
+    }
+
+    #[test]
+    fn the_ids_of_artifacts_and_collections_are_read_back_and_not_taken_for_each_other() {
+        assert_eq!(artifact_id(&artifact(ArtifactId(7))).unwrap(), ArtifactId(7));
+        assert_eq!(collection_id(&collection(CollectionId(8))).unwrap(), CollectionId(8));
+        assert_eq!(manifest_id(&manifest(ManifestId(9))).unwrap(), ManifestId(9));
+        assert!(artifact_id(&artifact_type(ArtifactTypeId(7))).is_err());
+        assert!(artifact_id(&manifest(ManifestId(7))).is_err());
+        assert!(collection_id(&artifact(ArtifactId(7))).is_err());
     }
 }

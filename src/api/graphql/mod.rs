@@ -14,6 +14,11 @@ mod scalar;
 
 pub use self::http::post;
 
+/// The artifact that an id on the wire names.
+pub(super) fn artifact_id(id: &str) -> Option<crate::domain::id::ArtifactId> {
+    id::artifact_id(id).ok()
+}
+
 use async_graphql::{EmptySubscription, Schema};
 use mutation::Mutation;
 use query::Query;

@@ -2,14 +2,24 @@
 
 use super::cursor::{self, PageInfo, page_size};
 use super::error::failed;
+use super::id;
+use super::object::artifact::collection::ArtifactCollection;
+use super::object::artifact::version::Artifact;
 use super::object::entity::{Entity, Organization};
 use super::object::project::{Project, ProjectConnection, ProjectEdge};
 use super::object::server::ServerInfo;
 use super::object::user::{User, UserConnection, UserEdge};
 use super::request::Request;
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub struct Query;
+
+#[derive(SimpleObject)]
+#[graphql(name = "ClientIDMapping")]
+struct ClientIdMapping {
+    #[graphql(name = "serverID")]
+    server_id: ID,
+}
 
 #[Object]
 impl Query {
@@ -63,6 +73,35 @@ impl Query {
         let edges: Vec<ProjectEdge> = projects.into_iter().map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
         Ok(ProjectConnection { edges, page_info: PageInfo { end_cursor, has_next_page } })
+    }
+
+    /// What we call the artifact that a client has named itself.
+    #[graphql(name = "clientIDMapping")]
+    async fn client_id_mapping(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "clientID")] client_id: ID,
+    ) -> async_graphql::Result<Option<ClientIdMapping>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_artifact_by_client_id(&request.caller, &client_id).await.map_err(failed)?;
+        Ok(found.map(|found| ClientIdMapping { server_id: id::artifact(found) }))
+    }
+
+    /// A version, or a draft that the caller may fill.
+    async fn artifact(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Artifact>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_artifact(&request.caller, id::artifact_id(&id)?).await.map_err(failed)?;
+        Ok(found.map(Artifact::of))
+    }
+
+    async fn artifact_collection(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<Option<ArtifactCollection>> {
+        let request = Request::of(ctx);
+        let found = request.app.find_collection(&request.caller, id::collection_id(&id)?).await.map_err(failed)?;
+        Ok(found.map(|found| ArtifactCollection::of(found.into())))
     }
 
     async fn entity(&self, ctx: &Context<'_>, name: Option<String>) -> async_graphql::Result<Option<Entity>> {

@@ -213,7 +213,7 @@ impl Columns {
             match self.columns.iter_mut().find(|column| column.field == *field) {
                 Some(column) => column.used = self.uses,
                 None => {
-                    self.columns.push(Column { field: field.clone(), cells: Vec::new(), bytes: 0, used: self.uses })
+                    self.columns.push(Column { field: field.clone(), cells: Vec::new(), bytes: 0, used: self.uses });
                 }
             }
         }

@@ -64,7 +64,7 @@ enum Task {
     /// Finding the runs behind this one.
     Walk(Option<(Timestamp, RunId)>),
     Changed(Vec<RunId>, Needs),
-    Fill(Gap),
+    Fill(Box<Gap>),
     /// All is known, but what these owners are called.
     Nothing {
         owners: Vec<String>,
@@ -367,7 +367,7 @@ impl Task {
             return Self::Changed(changed, needs);
         }
         match columns.gap(fields, STRETCH_RUNS) {
-            Some(gap) => Self::Fill(gap),
+            Some(gap) => Self::Fill(Box::new(gap)),
             None => {
                 Self::Nothing { owners: if fields.contains(&Field::Username) { columns.owners() } else { Vec::new() } }
             }

@@ -70,12 +70,23 @@ pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Re
             }
             Ok(keys.len() < limit)
         }
+        Garbage::BlobUploads { artifact } => super::artifact::blob::delete_uploads(tx, artifact, limit),
     }
 }
 
 /// Whether anything waits to be removed, now or later.
 pub fn is_empty(tx: &impl Read) -> Result<bool, DbError> {
     Ok(GARBAGE.keys(tx, &(), 1)?.is_empty())
+}
+
+/// The same for an object that may be sent at any time within the next `leave_secs`.
+pub fn announce_upload(
+    tx: &mut WriteTx<'_>,
+    owner: EntityId,
+    object: StoredObject,
+    leave_secs: i64,
+) -> Result<Ticket, PutError> {
+    put(tx, MAKING_SECS.saturating_add(leave_secs), Garbage::Object { owner, object })
 }
 
 fn put(tx: &mut WriteTx<'_>, after_secs: i64, garbage: Garbage) -> Result<Ticket, PutError> {

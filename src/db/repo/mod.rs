@@ -2,6 +2,8 @@
 //! What is found is `Unchecked`; what writes takes the `Allowed` that a check made of it.
 
 pub mod api_key;
+/// Artifacts and what holds them.
+pub mod artifact;
 pub mod custom_chart;
 pub mod entity;
 pub mod file;

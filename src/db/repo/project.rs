@@ -65,7 +65,7 @@ pub fn get(tx: &impl Read, caller: &Caller, id: ProjectId) -> Result<Option<Unch
     unchecked(tx, caller, found).map(Some)
 }
 
-pub(super) fn by_id(tx: &impl Read, id: ProjectId) -> Result<Option<FoundProject>, DbError> {
+pub(in crate::db::repo) fn by_id(tx: &impl Read, id: ProjectId) -> Result<Option<FoundProject>, DbError> {
     let Some(project) = PROJECTS.get(tx, &id)?.filter(|project| project.deleted_at.is_none()) else { return Ok(None) };
     let entity = crate::db::schema::ENTITIES.get(tx, &project.entity)?;
     Ok(entity.map(|entity| FoundProject { entity: FoundEntity { id: project.entity, entity }, id, project }))

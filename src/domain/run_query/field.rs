@@ -1,6 +1,6 @@
 //! The keys that runs are filtered and ordered by, in every spelling that clients send.
 
-use super::BadQuery;
+use crate::domain::filter::{BadQuery, FilterKey};
 
 /// A key with more parts than this is nobody's.
 const PARTS_MAX: usize = 32;
@@ -33,8 +33,8 @@ pub enum Field {
     HistoryKey(String),
 }
 
-impl Field {
-    pub fn parse(key: &str) -> Result<Self, BadQuery> {
+impl FilterKey for Field {
+    fn parse(key: &str) -> Result<Self, BadQuery> {
         if let Some(field) = Self::named(key) {
             return Ok(field);
         }
@@ -55,6 +55,12 @@ impl Field {
         Err(BadQuery::new(format!("`{key}` is no key of runs; there are `state`, `config.…`, `summary_metrics.…`, …")))
     }
 
+    fn is_date(&self) -> bool {
+        matches!(self, Self::CreatedAt | Self::HeartbeatAt)
+    }
+}
+
+impl Field {
     fn named(key: &str) -> Option<Self> {
         Some(match key {
             "state" => Self::State,
@@ -75,9 +81,5 @@ impl Field {
             "description" => Self::Description,
             _ => return None,
         })
-    }
-
-    pub fn is_date(&self) -> bool {
-        matches!(self, Self::CreatedAt | Self::HeartbeatAt)
     }
 }

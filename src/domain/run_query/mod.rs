@@ -1,34 +1,52 @@
 //! Which runs are asked for and in what order: the Mongo-like filters and the orders of `Api().runs` (wandb 0.31.0,
 //! `apis/public/api.py` and `_filters/operators.py`). Pure: a filter is read from text and asked about views of runs.
 
-mod compare;
-mod date;
 mod field;
-mod filter;
 mod order;
-mod parse;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-pub use compare::FieldValue;
 pub use field::Field;
-pub use filter::RunFilter;
 pub use order::{Position, RunOrder};
 pub use view::{FieldReader, Needs, RunView};
 
+pub use crate::domain::filter::FieldValue;
+
 use crate::domain::clock::Timestamp;
+use crate::domain::filter::{Filter, Node, Test};
 use crate::domain::id::RunId;
+use crate::domain::json::Value;
+use std::collections::BTreeSet;
 
-/// Why a filter or an order cannot be used; names the key or the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadQuery(String);
+/// Which runs are meant.
+pub type RunFilter = Filter<Field>;
 
-impl BadQuery {
-    fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
+impl RunFilter {
+    /// The names of all runs that can match, when the filter says so: they are looked up, and nothing else is read.
+    pub fn names(&self) -> Option<BTreeSet<&str>> {
+        self.names_of(&self.root)
+    }
+
+    fn names_of<'a>(&'a self, node: &'a Node) -> Option<BTreeSet<&'a str>> {
+        match node {
+            Node::And(nodes) => nodes.iter().filter_map(|node| self.names_of(node)).min_by_key(BTreeSet::len),
+            Node::Or(nodes) => {
+                let mut names = BTreeSet::new();
+                for node in nodes {
+                    names.extend(self.names_of(node)?);
+                }
+                Some(names)
+            }
+            Node::Test(field, test) if self.fields[*field] == Field::Name => match test {
+                Test::Equal(FieldValue::Json(Value::Text(name))) => Some(BTreeSet::from([name.as_str()])),
+                // A name is always a text, so the other values match nothing.
+                Test::In(one_of) => Some(one_of.texts.iter().map(String::as_str).collect()),
+                _ => None,
+            },
+            Node::Not(_) | Node::Test(..) => None,
+        }
     }
 }
 

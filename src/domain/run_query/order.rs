@@ -1,16 +1,12 @@
 //! The order of runs, and a run's place in it as an opaque text. A place holds what the run was ordered by, not only
 //! which run it was: a listing goes on right behind it though the run has changed, or is gone.
 
-use super::BadQuery;
-use super::compare::{FieldValue, compare_numbers, is_nan, number};
+use super::FieldValue;
 use super::field::Field;
 use crate::domain::clock::Timestamp;
+use crate::domain::filter::{BadQuery, Order, SortKey};
 use crate::domain::id::RunId;
-use crate::domain::json::{Number, Value};
 use std::cmp::Ordering;
-
-/// Longer texts are ordered by their beginnings: places are kept in memory by the thousand, and in cursors.
-const TEXT_BYTES: usize = 256;
 
 /// By one key; equals by creation, oldest first. The default is creation, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,32 +25,11 @@ pub struct Position {
     pub id: RunId,
 }
 
-/// Values of all kinds in one order, kind by kind as in MongoDB. What is missing is last whatever the direction, and so
-/// is NaN: the best run is not one that diverged.
-#[derive(Debug, Clone)]
-enum SortKey {
-    Number(Number),
-    Text(String),
-    Object(String),
-    Array(String),
-    Bool(bool),
-    Time(Timestamp),
-    Missing,
-}
-
 impl RunOrder {
     /// `+key`, `-key` or `key`; nothing is creation, oldest first.
     pub fn parse(text: Option<&str>) -> Result<Self, BadQuery> {
-        let text = text.unwrap_or_default().trim();
-        let (descending, key) = match text.strip_prefix('-') {
-            Some(key) => (true, key),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        let field = Some(Field::parse(key)?).filter(|field| *field != Field::CreatedAt);
-        Ok(Self { field, descending })
+        let Order { key, descending } = Order::<Field>::parse(text)?;
+        Ok(Self { field: key.filter(|field| *field != Field::CreatedAt), descending })
     }
 
     /// What is ordered by, other than creation.
@@ -101,11 +76,7 @@ impl Ord for Position {
         let turned = |ordering: Ordering| if self.descending { ordering.reverse() } else { ordering };
         let creation = (self.created_at, self.id).cmp(&(other.created_at, other.id));
         match (&self.key, &other.key) {
-            (Some(key), Some(other_key)) => {
-                let is_missing = |key: &SortKey| matches!(key, SortKey::Missing);
-                let missing_last = is_missing(key).cmp(&is_missing(other_key));
-                missing_last.then_with(|| turned(key.compare(other_key))).then(creation)
-            }
+            (Some(key), Some(other_key)) => key.compare_in(other_key, self.descending).then(creation),
             // Like the index that such a list is read from.
             _ => turned(creation),
         }
@@ -125,86 +96,3 @@ impl PartialEq for Position {
 }
 
 impl Eq for Position {}
-
-impl SortKey {
-    fn of(value: Option<&FieldValue>) -> Self {
-        let value = match value {
-            None => return Self::Missing,
-            Some(FieldValue::Time(time)) => return Self::Time(*time),
-            Some(FieldValue::Json(value)) => value,
-        };
-        match value {
-            Value::Null => Self::Missing,
-            Value::Bool(bool) => Self::Bool(*bool),
-            Value::Text(text) => Self::Text(beginning(text)),
-            Value::Object(_) => Self::Object(beginning(&value.to_text())),
-            Value::Array(_) => Self::Array(beginning(&value.to_text())),
-            Value::Int(_) | Value::Float(_) => {
-                number(value).filter(|number| !is_nan(*number)).map_or(Self::Missing, Self::Number)
-            }
-        }
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Number(_) => 0,
-            Self::Text(_) => 1,
-            Self::Object(_) => 2,
-            Self::Array(_) => 3,
-            Self::Bool(_) => 4,
-            Self::Time(_) => 5,
-            Self::Missing => 6,
-        }
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            // No NaN comes here.
-            (Self::Number(left), Self::Number(right)) => compare_numbers(*left, *right).unwrap_or(Ordering::Equal),
-            (Self::Text(left), Self::Text(right))
-            | (Self::Object(left), Self::Object(right))
-            | (Self::Array(left), Self::Array(right)) => left.cmp(right),
-            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
-            (Self::Time(left), Self::Time(right)) => left.cmp(right),
-            _ => self.rank().cmp(&other.rank()),
-        }
-    }
-
-    fn write(&self, out: &mut String) {
-        let text = match self {
-            Self::Number(Number::Int(int)) => format!("i{int}"),
-            Self::Number(Number::Float(float)) => format!("f{}", float.to_bits()),
-            Self::Text(text) => format!("s{text}"),
-            Self::Object(text) => format!("o{text}"),
-            Self::Array(text) => format!("a{text}"),
-            Self::Bool(bool) => format!("b{bool}"),
-            Self::Time(time) => format!("t{}", time.0),
-            Self::Missing => "-".to_owned(),
-        };
-        out.push_str(&text);
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut chars = text.chars();
-        let kind = chars.next()?;
-        let rest = chars.as_str();
-        Some(match kind {
-            'i' => Self::Number(Number::Int(rest.parse().ok()?)),
-            'f' => {
-                let float = Number::Float(f64::from_bits(rest.parse().ok()?));
-                Self::Number(Some(float).filter(|float| !is_nan(*float))?)
-            }
-            's' => Self::Text(rest.to_owned()),
-            'o' => Self::Object(rest.to_owned()),
-            'a' => Self::Array(rest.to_owned()),
-            'b' => Self::Bool(rest.parse().ok()?),
-            't' => Self::Time(Timestamp(rest.parse().ok()?)),
-            '-' if rest.is_empty() => Self::Missing,
-            _ => return None,
-        })
-    }
-}
-
-fn beginning(text: &str) -> String {
-    text[..text.floor_char_boundary(TEXT_BYTES)].to_owned()
-}

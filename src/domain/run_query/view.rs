@@ -1,9 +1,9 @@
 //! What a query sees of a run, and picking the values of its keys. Config and summary stay text: only the values that
 //! are asked for become trees.
 
-use super::compare::FieldValue;
 use super::field::Field;
 use crate::domain::clock::Timestamp;
+use crate::domain::filter::FieldValue;
 use crate::domain::id::RunId;
 use crate::domain::json::{MAX_DEPTH, RawValue, Value, Wanted, project};
 use crate::domain::run::Run;

@@ -2,6 +2,7 @@
 
 mod alert;
 mod api_key;
+mod artifact;
 mod custom_chart;
 mod file;
 mod project;
@@ -14,6 +15,7 @@ use async_graphql::MergedObject;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     alert::AlertMutation,
+    artifact::ArtifactMutation,
     api_key::ApiKeyMutation,
     custom_chart::CustomChartMutation,
     file::FileMutation,

@@ -182,13 +182,14 @@ impl RunMutation {
         Ok(RewindRunPayload { rewound_run: Run::with_project(rewound), client_mutation_id: input.client_mutation_id })
     }
 
-    /// Puts the run into the trash.
+    /// Puts the run into the trash. What it alone has logged goes for good, when that is asked for.
     async fn delete_run(&self, ctx: &Context<'_>, input: DeleteRunInput) -> async_graphql::Result<DeleteRunPayload> {
         let request = Request::of(ctx);
+        let path = id::run_path(&input.id)?;
         if input.delete_artifacts == Some(true) {
-            return Err(invalid("this server keeps no artifacts yet, so it cannot delete those of a run"));
+            request.app.delete_artifacts_of_run(&request.caller, path.clone()).await.map_err(failed)?;
         }
-        request.app.delete_run(&request.caller, id::run_path(&input.id)?).await.map_err(failed)?;
+        request.app.delete_run(&request.caller, path).await.map_err(failed)?;
         Ok(DeleteRunPayload { success: true, client_mutation_id: input.client_mutation_id })
     }
 

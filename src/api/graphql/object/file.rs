@@ -1,72 +1,180 @@
-//! Run files. Their URLs carry the right to use them, so they are as secret as what they lead to.
+//! Files of runs and of artifacts. Their URLs carry the right to use them, so they are as secret as what they lead to.
 
+use crate::access::Allowed;
 use crate::api::graphql::cursor::PageInfo;
-use crate::api::graphql::error::failed;
+use crate::api::graphql::error::{failed, missing};
 use crate::api::graphql::id;
+use crate::api::graphql::object::artifact::version::Artifact;
 use crate::api::graphql::object::run::FilesCounted;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, Int64};
+use crate::app::artifact::FoundArtifact;
 use crate::app::file::ListedFile;
-use crate::domain::id::RunId;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{FileId, ObjectId, RunId};
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
 
 pub(in crate::api::graphql) struct File {
-    pub run: RunId,
-    pub listed: ListedFile,
+    pub id: ID,
+    pub name: String,
+    pub size_bytes: u64,
+    pub md5: Option<[u8; 16]>,
+    /// As the manifest says it.
+    pub digest: Option<String>,
+    pub updated_at: Option<Timestamp>,
+    pub bytes: FileBytes,
+    pub upload: Option<FileUpload>,
+}
+
+/// Where the bytes of a file are.
+pub(in crate::api::graphql) enum FileBytes {
+    OfRun {
+        run: RunId,
+        id: FileId,
+        token: String,
+    },
+    /// For who may download.
+    Blob {
+        found: Arc<Allowed<FoundArtifact>>,
+        object: ObjectId,
+    },
+    /// Not ours: the URI.
+    Reference(String),
+    /// Whoever sees the file may have it.
+    Token(String),
+    /// They have not come yet.
+    Nowhere,
+}
+
+/// What a client needs to send a file of an artifact.
+pub(in crate::api::graphql) struct FileUpload {
+    /// `None`: we have these bytes already.
+    pub url: Option<String>,
+    /// `Name:value`.
+    pub headers: Vec<String>,
+    pub storage_path: Option<String>,
+    /// Whose bytes they are first.
+    pub artifact: Option<Artifact>,
 }
 
 impl File {
-    fn download_url(&self, request: &Request) -> String {
-        request.storage_url(&request.app.download_token(&self.listed.contents))
+    /// A file of a run that is there.
+    pub fn of_run(request: &Request, run: RunId, listed: &ListedFile) -> Self {
+        let token = request.app.download_token(&listed.contents);
+        Self {
+            id: id::file(listed.id),
+            name: listed.path.as_str().to_owned(),
+            size_bytes: listed.contents.size_bytes,
+            md5: Some(listed.contents.md5),
+            digest: None,
+            updated_at: Some(listed.contents.uploaded_at),
+            bytes: FileBytes::OfRun { run, id: listed.id, token },
+            upload: None,
+        }
+    }
+
+    fn download_url(&self, request: &Request) -> async_graphql::Result<String> {
+        match &self.bytes {
+            FileBytes::OfRun { token, .. } | FileBytes::Token(token) => Ok(request.storage_url(token)),
+            FileBytes::Blob { found, object } => {
+                let token = request.app.blob_token(&request.caller, found, *object).map_err(failed)?;
+                Ok(request.storage_url(&token))
+            }
+            FileBytes::Reference(uri) => Ok(uri.clone()),
+            FileBytes::Nowhere => Err(missing(format!("the bytes of `{}` have not arrived yet", self.name))),
+        }
     }
 }
 
 #[Object]
 impl File {
-    async fn id(&self) -> ID {
-        id::file(self.listed.id)
+    async fn id(&self) -> &ID {
+        &self.id
     }
 
     async fn name(&self) -> &str {
-        self.listed.path.as_str()
+        &self.name
     }
 
     async fn display_name(&self) -> &str {
-        self.listed.path.as_str()
+        &self.name
     }
 
     /// Where its bytes are, or with `upload` where new ones may be sent; null for who may not send.
     async fn url(&self, ctx: &Context<'_>, upload: Option<bool>) -> async_graphql::Result<Option<String>> {
         let request = Request::of(ctx);
         if upload != Some(true) {
-            return Ok(Some(self.download_url(request)));
+            return self.download_url(request).map(Some);
         }
-        let token = request.app.upload_token(&request.caller, self.run, self.listed.id).await.map_err(failed)?;
+        let FileBytes::OfRun { run, id, .. } = &self.bytes else { return Ok(None) };
+        let token = request.app.upload_token(&request.caller, *run, *id).await.map_err(failed)?;
         Ok(token.map(|token| request.storage_url(&token)))
     }
 
-    async fn direct_url(&self, ctx: &Context<'_>) -> String {
+    async fn direct_url(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
         self.download_url(Request::of(ctx))
     }
 
     async fn size_bytes(&self) -> Int64 {
-        Int64(i64::try_from(self.listed.contents.size_bytes).unwrap_or(i64::MAX))
+        Int64(i64::try_from(self.size_bytes).unwrap_or(i64::MAX))
     }
 
+    /// Guessed from the name.
     async fn mimetype(&self) -> String {
-        self.listed.content_type()
+        mime_guess::from_path(&self.name).first_or_octet_stream().to_string()
     }
 
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.listed.contents.uploaded_at)
+    async fn updated_at(&self) -> Option<DateTime> {
+        self.updated_at.map(DateTime)
     }
 
     /// In base64, as the client compares it.
-    async fn md5(&self) -> String {
-        STANDARD.encode(self.listed.contents.md5)
+    async fn md5(&self) -> Option<String> {
+        self.md5.map(|md5| STANDARD.encode(md5))
     }
+
+    async fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    async fn storage_path(&self) -> Option<&str> {
+        self.upload.as_ref().and_then(|upload| upload.storage_path.as_deref())
+    }
+
+    /// Where to send it; null when there is nothing to send.
+    async fn upload_url(&self) -> Option<&str> {
+        self.upload.as_ref().and_then(|upload| upload.url.as_deref())
+    }
+
+    /// What a client sends beside the bytes; nothing of it is needed.
+    async fn upload_headers(&self) -> &[String] {
+        self.upload.as_ref().map_or(&[], |upload| upload.headers.as_slice())
+    }
+
+    /// Files are taken in one piece, however large.
+    async fn upload_multipart_urls(&self) -> Option<UploadMultipartUrls> {
+        None
+    }
+
+    async fn artifact(&self) -> Option<&Artifact> {
+        self.upload.as_ref().and_then(|upload| upload.artifact.as_ref())
+    }
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct UploadMultipartUrls {
+    #[graphql(name = "uploadID")]
+    upload_id: String,
+    upload_url_parts: Vec<UploadUrlPart>,
+}
+
+#[derive(SimpleObject)]
+pub(in crate::api::graphql) struct UploadUrlPart {
+    part_number: Int64,
+    upload_url: String,
 }
 
 #[derive(SimpleObject)]
@@ -77,14 +185,24 @@ pub(in crate::api::graphql) struct FileConnection {
     /// Nothing beside the URL is needed to send a file.
     pub upload_headers: Vec<String>,
     #[graphql(skip)]
-    pub(super) counted: FilesCounted,
+    pub counted: Counted,
+}
+
+/// How many files a list has in all.
+pub(in crate::api::graphql) enum Counted {
+    Known(i64),
+    /// They are counted when somebody asks.
+    OfRun(FilesCounted),
 }
 
 #[ComplexObject]
 impl FileConnection {
     /// Of all pages together.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
-        self.counted.count(ctx).await
+        match &self.counted {
+            Counted::Known(count) => Ok(*count),
+            Counted::OfRun(files) => files.count(ctx).await,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The objects of the schema, one file per noun. They hold what a caller was allowed to see and ask `app` for more.
 
 pub(super) mod alert;
+pub(super) mod artifact;
 mod batch;
 pub(super) mod entity;
 pub(super) mod file;

@@ -4,12 +4,17 @@ use crate::access::Allowed;
 use crate::api::graphql::cursor::{self, PageInfo, page_size};
 use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
+use crate::api::graphql::object::artifact::artifact_type::{ArtifactType, ArtifactTypeConnection, ArtifactTypeEdge};
+use crate::api::graphql::object::artifact::collection::{ArtifactCollection, ArtifactCollectionConnection, wanted};
+use crate::api::graphql::object::artifact::membership::ArtifactCollectionMembership;
+use crate::api::graphql::object::artifact::version::Artifact;
 use crate::api::graphql::object::entity::Entity;
 use crate::api::graphql::object::run::{Run, RunConnection, RunEdge, count};
 use crate::api::graphql::object::sweep::{Sweep, SweepConnection};
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
+use crate::app::artifact::{FoundArtifact, FoundType};
 use crate::app::project::FoundProject;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use std::sync::Arc;
@@ -37,6 +42,15 @@ impl Project {
         let name = name.unwrap_or(crate::domain::project::DEFAULT_PROJECT);
         let found = request.app.find_project(&request.caller, entity, name).await.map_err(failed)?;
         Ok(found.map(Self::of))
+    }
+
+    async fn version_named(
+        &self,
+        ctx: &Context<'_>,
+        name: &str,
+    ) -> async_graphql::Result<Option<Allowed<FoundArtifact>>> {
+        let request = Request::of(ctx);
+        request.app.version_named(&request.caller, &self.found, name).await.map_err(failed)
     }
 
     pub async fn is_read_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
@@ -189,6 +203,75 @@ impl Project {
     /// Runs by their historical name, the first page of them.
     async fn buckets(&self, ctx: &Context<'_>, first: Option<i32>) -> async_graphql::Result<RunConnection> {
         self.runs(ctx, None, None, first, None).await
+    }
+
+    /// A version by `name:alias`. What is looked up here is not tracked, whatever the client asks.
+    async fn artifact(
+        &self,
+        ctx: &Context<'_>,
+        name: String,
+        enable_tracking: Option<bool>,
+    ) -> async_graphql::Result<Option<Artifact>> {
+        let _not_tracked = enable_tracking;
+        Ok(self.version_named(ctx, &name).await?.map(Artifact::of))
+    }
+
+    async fn artifact_collection_membership(
+        &self,
+        ctx: &Context<'_>,
+        name: String,
+    ) -> async_graphql::Result<Option<ArtifactCollectionMembership>> {
+        Ok(self.version_named(ctx, &name).await?.map(ArtifactCollectionMembership::of))
+    }
+
+    async fn artifact_collection(
+        &self,
+        ctx: &Context<'_>,
+        name: String,
+    ) -> async_graphql::Result<Option<ArtifactCollection>> {
+        let request = Request::of(ctx);
+        let found = request.app.collection_named(&request.caller, &self.found, &name).await.map_err(failed)?;
+        Ok(found.map(|found| ArtifactCollection::of(found.into())))
+    }
+
+    async fn artifact_collections(
+        &self,
+        ctx: &Context<'_>,
+        filters: Option<JsonString>,
+        order: Option<String>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<Option<ArtifactCollectionConnection>> {
+        let wanted = wanted(filters, order, first, after.as_deref())?;
+        ArtifactCollectionConnection::list(ctx, &self.found, None, wanted).await.map(Some)
+    }
+
+    async fn artifact_type(&self, ctx: &Context<'_>, name: String) -> async_graphql::Result<Option<ArtifactType>> {
+        let request = Request::of(ctx);
+        let found = request.app.artifact_type_named(&request.caller, &self.found, &name).await.map_err(failed)?;
+        Ok(found.map(ArtifactType::of))
+    }
+
+    /// By name. `includeAll` changes nothing: no types are left out.
+    async fn artifact_types(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        include_all: Option<bool>,
+    ) -> async_graphql::Result<ArtifactTypeConnection> {
+        let _always_all = include_all;
+        let request = Request::of(ctx);
+        let after = cursor::decode(after.as_deref())?;
+        let listed = request.app.list_artifact_types(&request.caller, &self.found, after, page_size(first));
+        let (types, has_next_page) = listed.await.map_err(failed)?;
+        let edge = |found: Allowed<FoundType>| ArtifactTypeEdge {
+            cursor: cursor::encode(&found.artifact_type.name),
+            node: ArtifactType::of(found),
+        };
+        let edges: Vec<ArtifactTypeEdge> = types.into_iter().map(edge).collect();
+        let end_cursor = edges.last().map(|edge| edge.cursor.clone());
+        Ok(ArtifactTypeConnection { edges, page_info: PageInfo { end_cursor, has_next_page } })
     }
 
     async fn run_count(&self, ctx: &Context<'_>, filters: Option<JsonString>) -> async_graphql::Result<i64> {

@@ -5,17 +5,22 @@ use crate::api::graphql::cursor::{self, PageInfo, page_size};
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
 use crate::api::graphql::object::alert::{AlertConnection, AlertEdge};
+use crate::api::graphql::object::artifact::version::{
+    Artifact, ArtifactConnection, ArtifactEdge, InputArtifactConnection, InputArtifactEdge,
+};
 use crate::api::graphql::object::batch::Batch;
-use crate::api::graphql::object::file::{File, FileConnection, FileEdge, is_like};
+use crate::api::graphql::object::file::{Counted, File, FileConnection, FileEdge, is_like};
 use crate::api::graphql::object::history::RunHistory;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::run_info::RunInfo;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, JsonString};
+use crate::app::artifact::FoundArtifact;
+use crate::app::artifact::lineage::{Direction, RunArtifacts};
 use crate::app::file::ListedFile;
 use crate::app::run::FoundRun;
-use crate::domain::id::AlertId;
+use crate::domain::id::{AlertId, ArtifactId};
 use crate::domain::json::{MAX_DEPTH, Value};
 use crate::domain::run::RunState;
 use crate::domain::run_config;
@@ -229,6 +234,41 @@ impl RunIdentity {
         Ok(AlertConnection { edges, page_info: PageInfo { end_cursor, has_next_page } })
     }
 
+    /// What it used, as far as the caller sees.
+    async fn input_artifacts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<Option<InputArtifactConnection>> {
+        let (listed, page_info) = self.artifacts(ctx, Direction::Input, first, after).await?;
+        let total_count = count(listed.total as u64);
+        let edge = |(found, position): (Allowed<FoundArtifact>, String)| InputArtifactEdge {
+            cursor: cursor::encode(&position),
+            node: Artifact::of(found),
+        };
+        let edges = listed.versions.into_iter().map(edge).collect();
+        Ok(Some(InputArtifactConnection { edges, page_info, total_count }))
+    }
+
+    /// What it logged, as far as the caller sees.
+    async fn output_artifacts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<Option<ArtifactConnection>> {
+        let (listed, page_info) = self.artifacts(ctx, Direction::Output, first, after).await?;
+        let total_count = count(listed.total as u64);
+        let edge = |(found, position): (Allowed<FoundArtifact>, String)| ArtifactEdge {
+            cursor: cursor::encode(&position),
+            version: format!("v{}", found.artifact.version.unwrap_or_default()),
+            node: Artifact::of(found),
+        };
+        let edges = listed.versions.into_iter().map(edge).collect();
+        Ok(Some(ArtifactConnection { edges, page_info, total_count }))
+    }
+
     /// Files whose bytes have arrived: all, or those named, or those that fit an SQL `LIKE` pattern.
     async fn files(
         &self,
@@ -243,21 +283,46 @@ impl RunIdentity {
         let counted = FilesCounted { run: self.0.clone(), pattern: pattern.clone(), named: None };
         if !names.is_empty() {
             let files = request.app.run_files_named(self.0.found(), names).await.map_err(failed)?;
-            return Ok(self.connection(FilesCounted { named: Some(files.len()), ..counted }, files, false));
+            return Ok(self.connection(request, FilesCounted { named: Some(files.len()), ..counted }, files, false));
         }
         let after = cursor::decode(after.as_deref())?;
         let fits = move |path: &str| pattern.as_deref().is_none_or(|pattern| is_like(path, pattern));
         let listed = request.app.list_run_files(self.0.found(), after, page_size(first), fits);
         let (files, has_next_page) = listed.await.map_err(failed)?;
-        Ok(self.connection(counted, files, has_next_page))
+        Ok(self.connection(request, counted, files, has_next_page))
     }
 }
 
 impl RunIdentity {
-    fn connection(&self, counted: FilesCounted, files: Vec<ListedFile>, has_next_page: bool) -> FileConnection {
+    async fn artifacts(
+        &self,
+        ctx: &Context<'_>,
+        direction: Direction,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<(RunArtifacts, PageInfo)> {
+        let request = Request::of(ctx);
+        let after = cursor::decode(after.as_deref())?.and_then(|id| id.parse().ok()).map(ArtifactId);
+        let listed = request.app.artifacts_of_run(&request.caller, self.0.found(), direction, after, page_size(first));
+        let listed = listed.await.map_err(failed)?;
+        let end_cursor = listed.versions.last().map(|(_, position)| cursor::encode(position));
+        let page_info = PageInfo { end_cursor, has_next_page: listed.has_more };
+        Ok((listed, page_info))
+    }
+
+    fn connection(
+        &self,
+        request: &Request,
+        counted: FilesCounted,
+        files: Vec<ListedFile>,
+        has_next_page: bool,
+    ) -> FileConnection {
+        let counted = Counted::OfRun(counted);
         let run = self.0.found().id;
-        let edge =
-            |listed: ListedFile| FileEdge { cursor: cursor::encode(listed.path.as_str()), node: File { run, listed } };
+        let edge = |listed: ListedFile| FileEdge {
+            cursor: cursor::encode(listed.path.as_str()),
+            node: File::of_run(request, run, &listed),
+        };
         let edges: Vec<FileEdge> = files.into_iter().map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());
         FileConnection { edges, page_info: PageInfo { end_cursor, has_next_page }, upload_headers: Vec::new(), counted }
@@ -265,7 +330,7 @@ impl RunIdentity {
 }
 
 /// Which files a list is of; they are counted when somebody asks.
-pub(super) struct FilesCounted {
+pub(in crate::api::graphql) struct FilesCounted {
     run: SeenRun,
     pattern: Option<String>,
     /// Of a list by names.
@@ -284,7 +349,7 @@ impl FilesCounted {
     }
 }
 
-pub(super) fn count(count: u64) -> i64 {
+pub(in crate::api::graphql) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

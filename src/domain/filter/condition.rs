@@ -1,23 +1,22 @@
-//! A filter as a tree of conditions, and asking it about the values of a run. As in MongoDB, a condition on a list
+//! A filter as a tree of conditions, and asking it about the values of an entry. As in MongoDB, a condition on a list
 //! holds when it holds for the list or for any element of it, and what is missing equals null.
 
 use super::compare::{FieldValue, compare, equals, json_equals};
-use super::field::Field;
 use crate::domain::json::Value;
 use regex::Regex;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
-/// Which runs are meant; without conditions all of them.
+/// Which entries are meant; without conditions all of them.
 #[derive(Debug, Clone)]
-pub struct RunFilter {
+pub struct Filter<K> {
     /// The keys of the conditions, each once.
-    pub(super) fields: Vec<Field>,
-    pub(super) root: Node,
+    pub(in crate::domain) fields: Vec<K>,
+    pub(in crate::domain) root: Node,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(in crate::domain) enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
@@ -26,7 +25,7 @@ pub(super) enum Node {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Test {
+pub(in crate::domain) enum Test {
     Equal(FieldValue),
     Compare(Comparison, FieldValue),
     In(OneOf),
@@ -39,7 +38,7 @@ pub(super) enum Test {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(in crate::domain) enum Comparison {
     Less,
     LessOrEqual,
     Greater,
@@ -48,13 +47,13 @@ pub(super) enum Comparison {
 
 /// The values of `$in`; texts apart, because there may be thousands of them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OneOf {
+pub(in crate::domain) struct OneOf {
     pub texts: HashSet<String>,
     pub others: Vec<FieldValue>,
 }
 
-impl RunFilter {
-    /// Every run.
+impl<K> Filter<K> {
+    /// Every entry.
     pub fn all() -> Self {
         Self { fields: Vec::new(), root: Node::And(Vec::new()) }
     }
@@ -63,37 +62,12 @@ impl RunFilter {
         self.root.is_always()
     }
 
-    pub fn fields(&self) -> &[Field] {
+    pub fn fields(&self) -> &[K] {
         &self.fields
     }
 
-    /// The names of all runs that can match, when the filter says so: they are looked up, and nothing else is read.
-    pub fn names(&self) -> Option<BTreeSet<&str>> {
-        self.names_of(&self.root)
-    }
-
-    fn names_of<'a>(&'a self, node: &'a Node) -> Option<BTreeSet<&'a str>> {
-        match node {
-            Node::And(nodes) => nodes.iter().filter_map(|node| self.names_of(node)).min_by_key(BTreeSet::len),
-            Node::Or(nodes) => {
-                let mut names = BTreeSet::new();
-                for node in nodes {
-                    names.extend(self.names_of(node)?);
-                }
-                Some(names)
-            }
-            Node::Test(field, test) if self.fields[*field] == Field::Name => match test {
-                Test::Equal(FieldValue::Json(Value::Text(name))) => Some(BTreeSet::from([name.as_str()])),
-                // A name is always a text, so the other values match nothing.
-                Test::In(one_of) => Some(one_of.texts.iter().map(String::as_str).collect()),
-                _ => None,
-            },
-            Node::Not(_) | Node::Test(..) => None,
-        }
-    }
-
-    /// `values` are those of [`RunFilter::fields`], in their order.
-    pub(super) fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
+    /// `values` are those of [`Filter::fields`], in their order.
+    pub fn matches(&self, values: &[Option<&FieldValue>]) -> bool {
         self.root.matches(values)
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::json::{Number, Value};
 use std::cmp::Ordering;
 
-/// What a run has under a key.
+/// What an entry of a list has under a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
     Time(Timestamp),

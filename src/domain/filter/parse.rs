@@ -1,26 +1,25 @@
 //! Reading a filter from JSON text. Everything a client can make large has a limit, and whatever is not understood is
-//! refused by its name: a condition that was silently dropped would list runs nobody asked for.
+//! refused by its name: a condition that was silently dropped would list what nobody asked for.
 
-use super::BadQuery;
 use super::compare::FieldValue;
+use super::condition::{Comparison, Filter, Node, OneOf, Test};
 use super::date;
-use super::field::Field;
-use super::filter::{Comparison, Node, OneOf, RunFilter, Test};
+use super::{BadQuery, FilterKey};
 use crate::domain::json::Value;
 use regex::{Regex, RegexBuilder};
 use std::collections::HashMap;
 
 const BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 64;
-/// Each is asked about every run; the values of one `$in` count as one.
+/// Each is asked about every entry; the values of one `$in` count as one.
 const CONDITIONS_MAX: usize = 5_000;
 const REGEXES_MAX: usize = 32;
 const REGEX_BYTES_MAX: usize = 4_096;
 /// What one compiled expression may take.
 const REGEX_MEMORY_MAX: usize = 1 << 20;
 
-impl RunFilter {
-    /// Reads the filter of a request; an empty text, `null` and `{}` mean every run.
+impl<K: FilterKey> Filter<K> {
+    /// Reads the filter of a request; an empty text, `null` and `{}` mean every entry.
     pub fn parse(text: &str) -> Result<Self, BadQuery> {
         if matches!(text.trim(), "" | "null" | "{}") {
             return Ok(Self::all());
@@ -30,7 +29,7 @@ impl RunFilter {
         }
         let value = Value::parse(text.as_bytes(), DEPTH_MAX);
         let value = value.map_err(|why| BadQuery::new(format!("the filter is no JSON: {why}")))?;
-        let mut parser = Parser::default();
+        let mut parser = Parser::<K> { fields: Vec::new(), number_of: HashMap::new(), conditions: 0, regexes: 0 };
         let root = match &value {
             Value::Object(members) => parser.document("", members)?,
             _ => return Err(BadQuery::new("a filter is a JSON object")),
@@ -39,15 +38,14 @@ impl RunFilter {
     }
 }
 
-#[derive(Default)]
-struct Parser {
-    fields: Vec<Field>,
-    number_of: HashMap<Field, usize>,
+struct Parser<K> {
+    fields: Vec<K>,
+    number_of: HashMap<K, usize>,
     conditions: usize,
     regexes: usize,
 }
 
-impl Parser {
+impl<K: FilterKey> Parser<K> {
     /// All members hold. `prefix` is empty, or the key that the members are nested in with a dot after it.
     fn document(&mut self, prefix: &str, members: &[(String, Value)]) -> Result<Node, BadQuery> {
         let mut nodes = Vec::with_capacity(members.len());
@@ -99,7 +97,7 @@ impl Parser {
     fn condition(&mut self, key: &str, value: &Value) -> Result<Node, BadQuery> {
         let members = value.as_object().filter(|members| !members.is_empty());
         let Some(members) = members else {
-            let field = Field::parse(key)?;
+            let field = K::parse(key)?;
             let operand = operand(key, &field, value)?;
             return self.test(field, Test::Equal(operand));
         };
@@ -110,10 +108,10 @@ impl Parser {
         if operators < members.len() {
             return Err(BadQuery::new(format!("`{key}` mixes operators with keys")));
         }
-        self.operators(key, &Field::parse(key)?, members)
+        self.operators(key, &K::parse(key)?, members)
     }
 
-    fn operators(&mut self, key: &str, field: &Field, members: &[(String, Value)]) -> Result<Node, BadQuery> {
+    fn operators(&mut self, key: &str, field: &K, members: &[(String, Value)]) -> Result<Node, BadQuery> {
         let mut nodes = Vec::with_capacity(members.len());
         for (operator, value) in members {
             let node = match operator.as_str() {
@@ -151,11 +149,11 @@ impl Parser {
         Ok(one_or(nodes, Node::And))
     }
 
-    fn compare(&mut self, key: &str, field: &Field, how: Comparison, value: &Value) -> Result<Node, BadQuery> {
+    fn compare(&mut self, key: &str, field: &K, how: Comparison, value: &Value) -> Result<Node, BadQuery> {
         self.test(field.clone(), Test::Compare(how, operand(key, field, value)?))
     }
 
-    fn test(&mut self, field: Field, test: Test) -> Result<Node, BadQuery> {
+    fn test(&mut self, field: K, test: Test) -> Result<Node, BadQuery> {
         self.conditions += 1;
         if self.conditions > CONDITIONS_MAX {
             let hint = "use `$in` for lists of values";
@@ -202,7 +200,7 @@ fn one_or(mut nodes: Vec<Node>, join: fn(Vec<Node>) -> Node) -> Node {
     }
 }
 
-fn operand(key: &str, field: &Field, value: &Value) -> Result<FieldValue, BadQuery> {
+fn operand<K: FilterKey>(key: &str, field: &K, value: &Value) -> Result<FieldValue, BadQuery> {
     if !field.is_date() || *value == Value::Null {
         return Ok(FieldValue::Json(value.clone()));
     }
@@ -212,14 +210,14 @@ fn operand(key: &str, field: &Field, value: &Value) -> Result<FieldValue, BadQue
     date.ok_or_else(|| BadQuery::new(wrong()))
 }
 
-fn operands(key: &str, field: &Field, operator: &str, value: &Value) -> Result<Vec<FieldValue>, BadQuery> {
+fn operands<K: FilterKey>(key: &str, field: &K, operator: &str, value: &Value) -> Result<Vec<FieldValue>, BadQuery> {
     let Some(items) = value.as_array() else {
         return Err(BadQuery::new(format!("`{operator}` of `{key}` has to be followed by a list")));
     };
     items.iter().map(|item| operand(key, field, item)).collect()
 }
 
-fn one_of(key: &str, field: &Field, operator: &str, value: &Value) -> Result<OneOf, BadQuery> {
+fn one_of<K: FilterKey>(key: &str, field: &K, operator: &str, value: &Value) -> Result<OneOf, BadQuery> {
     let mut one_of = OneOf::default();
     for operand in operands(key, field, operator, value)? {
         match operand {

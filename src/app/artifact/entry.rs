@@ -1,0 +1,90 @@
+//! The entries of a version. Which there are is part of the manifest and read with it; the bytes are for those who may
+//! download, and a token is made for nobody else.
+
+use super::FoundArtifact;
+use crate::access::{Action, Allowed, Caller};
+use crate::app::{App, Error};
+use crate::db::repo::artifact::version;
+use crate::domain::artifact::manifest::Entry;
+use crate::domain::file::FileContents;
+use crate::domain::id::{ManifestId, ObjectId};
+use crate::storage::sign::Grant;
+
+/// As many as a client may name in one request.
+const NAMED_MAX: usize = 10_000;
+
+/// A manifest file that is there.
+pub struct StoredManifest {
+    pub id: ManifestId,
+    pub name: String,
+    pub contents: FileContents,
+}
+
+impl App {
+    /// Entries by path, after the path `after`; and whether there are more.
+    pub async fn list_entries(
+        &self,
+        found: &Allowed<FoundArtifact>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<(String, Entry)>, bool), Error> {
+        let found = found.project(Clone::clone);
+        let listed = self.db.read(move |tx| {
+            let mut entries = version::entries(tx, &found, after, limit.saturating_add(1))?;
+            let has_more = entries.len() > limit;
+            entries.truncate(limit);
+            Ok::<_, Error>((entries, has_more))
+        });
+        listed.await
+    }
+
+    /// Those of the named entries that there are, in the order of the names.
+    pub async fn entries_named(
+        &self,
+        found: &Allowed<FoundArtifact>,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, Entry)>, Error> {
+        if names.len() > NAMED_MAX {
+            return Err(Error::TooLarge(format!("at most {NAMED_MAX} files can be named in one request")));
+        }
+        let found = found.project(Clone::clone);
+        let named = self.db.read(move |tx| {
+            let mut entries = Vec::new();
+            for name in names {
+                if let Some(entry) = version::entry(tx, &found, &name)? {
+                    entries.push((name, entry));
+                }
+            }
+            Ok::<_, Error>(entries)
+        });
+        named.await
+    }
+
+    /// A token that fetches a blob of the version, for who may download.
+    pub fn blob_token(
+        &self,
+        caller: &Caller,
+        found: &Allowed<FoundArtifact>,
+        object: ObjectId,
+    ) -> Result<String, Error> {
+        caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence)?;
+        Ok(self.token_of(Grant::GetBlob(object)))
+    }
+
+    /// The manifest of the version; who may read the version may fetch it.
+    pub async fn manifest_of(&self, found: &Allowed<FoundArtifact>) -> Result<Option<StoredManifest>, Error> {
+        let found = found.project(Clone::clone);
+        let manifest = self.db.read(move |tx| Ok::<_, Error>(version::manifest(tx, &found)?)).await?;
+        Ok(manifest
+            .and_then(|(id, manifest)| Some(StoredManifest { id, name: manifest.name, contents: manifest.contents? })))
+    }
+
+    /// A token that fetches the manifest.
+    pub fn manifest_token(&self, manifest: &StoredManifest) -> String {
+        self.token_of(Grant::GetManifest(manifest.id))
+    }
+
+    fn token_of(&self, grant: Grant) -> String {
+        self.signer.sign(grant, self.clock.now().plus_secs(self.settings.read_url_secs))
+    }
+}
