@@ -56,6 +56,7 @@ pub mod transfer;
 /// Emptying the trash.
 mod trash;
 /// People.
+pub mod usage;
 pub mod user;
 
 pub use error::{Error, Trouble};

@@ -144,3 +144,38 @@ def test_the_client_creates_a_custom_chart(person, api):
     create = api().create_custom_chart
     made = create(person.entity, "by-client", "By client", spec_type="vega2", access="private", spec=spec)
     assert made == f"{person.entity}/by-client"
+
+
+def test_a_team_is_read_and_invited_to_by_the_client(api, server, admin, person):
+    name = f"team-{secrets.token_hex(4)}"
+    made = ask(server.url, admin.api_key, CREATE_TEAM, n=name, a=person.username)
+    assert made["data"]["createTeam"]["entity"]["name"] == name
+    colleague = server.create_person(f"c{secrets.token_hex(4)}")
+
+    team = api().team(name)
+    assert team.invite(colleague.username)
+    seen = {member.username: member for member in api().team(name).members}
+    assert (seen[person.username].admin, seen[colleague.username].admin) == (True, False)
+    assert seen[colleague.username].account_type == "USER"
+    assert seen[colleague.username].delete()
+    assert colleague.username not in {member.username for member in api().team(name).members}
+
+
+def test_a_team_tells_its_admins_what_it_keeps(api, server, admin, person, run_script):
+    name = f"team-{secrets.token_hex(4)}"
+    ask(server.url, admin.api_key, CREATE_TEAM, n=name, a=person.username)
+    assert api().team(name).storage_bytes == 0
+    script = f"""
+        run = wandb.init(entity={name!r}, project="p")
+        open("weights.bin", "wb").write(b"w" * 100_000)
+        artifact = wandb.Artifact("weights", "model")
+        artifact.add_file("weights.bin")
+        run.log_artifact(artifact)
+        run.finish()
+    """
+    run_script(script)
+    assert 100_000 <= api().team(name).storage_bytes < 200_000
+    member = server.create_person(f"c{secrets.token_hex(4)}")
+    assert api().team(name).invite(member.username)
+    query = "query($t: String!) { entity(name: $t) { storageBytes } }"
+    assert int(ask(server.url, member.api_key, query, t=name)["data"]["entity"]["storageBytes"]) == 0

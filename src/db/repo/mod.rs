@@ -18,4 +18,6 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// Bytes in an entity's store.
+pub mod usage;
 pub mod user;

@@ -8,6 +8,7 @@ use crate::api::graphql::object::member::Member;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
+use crate::api::graphql::scalar::Int64;
 use crate::app::entity::{SeenEntity, SeenOrganization};
 use crate::domain::entity::EntityKind;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
@@ -87,6 +88,14 @@ impl Entity {
         let request = Request::of(ctx);
         let found = request.app.organization_of_entity(&request.caller, self.found.id).await.map_err(failed)?;
         Ok(found.map(|found| Organization { found }))
+    }
+
+    /// What lies in its store, for who may see the usage; others are told 0, because the client cannot do without a
+    /// number (wandb 0.31.0).
+    async fn storage_bytes(&self, ctx: &Context<'_>) -> async_graphql::Result<Int64> {
+        let request = Request::of(ctx);
+        let bytes = request.app.storage_bytes(&request.caller, self.found.id).await.map_err(failed)?;
+        Ok(Int64(i64::try_from(bytes.unwrap_or(0)).unwrap_or(i64::MAX)))
     }
 
     /// JSON text of what the entity may use: nothing limits it.
