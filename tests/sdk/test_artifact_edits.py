@@ -94,7 +94,6 @@ def test_tags_are_given_added_and_taken_away(run_script, api, person, find_artif
     assert (listed("raw"), listed(["clean", "größe"]), listed("nowhere")) == (["v1"], ["v0"], [])
 
 
-@pytest.mark.xfail(reason="the server gives no tags to a version that is logged again, only aliases", strict=True)
 @pytest.mark.since("0.19.0", "tags of artifacts")
 def test_a_version_logged_again_takes_the_new_tags(run_script, find_artifact):
     run_script(

@@ -44,8 +44,9 @@ def members(server, person, team):
 
 
 def test_a_generated_key_logs_in_until_it_is_deleted(api, person, server, tmp_path):
-    own = api().user(person.username)
-    key = own.generate_api_key("for the cluster")
+    made = ask(server.url, person.api_key, GENERATE, d="for the cluster")["data"]["generateApiKey"]["apiKey"]
+    assert made["description"] == "for the cluster"
+    key = made["name"]
     assert len(key) == 40 and key != person.api_key
     assert key[:6] in api().user(person.username).api_keys
 
@@ -56,6 +57,12 @@ def test_a_generated_key_logs_in_until_it_is_deleted(api, person, server, tmp_pa
     assert api().user(person.username).delete_api_key(key[:6])
     assert ask(server.url, key, "{ viewer { username } }").get("data", {}).get("viewer") is None
     assert key[:6] not in api().user(person.username).api_keys
+
+
+@pytest.mark.since("0.31.0", "making keys without taking the name of one for the key itself")
+def test_the_client_makes_a_key(api, person, server):
+    key = api().user(person.username).generate_api_key("for the cluster")
+    assert ask(server.url, key, "{ viewer { username } }")["data"]["viewer"]["username"] == person.username
 
 
 def test_nobody_deletes_the_key_of_somebody_they_do_not_administer(server, person, admin):

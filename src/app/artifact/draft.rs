@@ -1,6 +1,6 @@
 //! Beginning to log an artifact: the draft, or the version that has the same content already.
 
-use super::edit::parse_ttl;
+use super::edit::{change_tags, parse_ttl};
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::existing::{existing, gone, missing};
@@ -258,7 +258,7 @@ fn draft_or_version(
         None => match with_same_content(tx, within, input)? {
             Some(found) => {
                 commit::log_again(tx, &found, &input.aliases, run)?;
-                found
+                add_tags(tx, found, &input.tags)?
             }
             None => new_draft(tx, caller, within, checked, run)?,
         },
@@ -306,6 +306,20 @@ fn with_same_content(
     let is_wanted = input.is_deduplicated && !input.digest.is_empty();
     let id = if is_wanted { draft::with_digest(tx, within.id, &input.digest)? } else { None };
     in_sequence(tx, within, id)
+}
+
+/// Content that is logged again may bring new tags, as it may bring new aliases.
+fn add_tags(
+    tx: &mut WriteTx<'_>,
+    found: Allowed<FoundArtifact>,
+    tags: &[String],
+) -> Result<Allowed<FoundArtifact>, Error> {
+    let mut changed = found.artifact.clone();
+    change_tags(&mut changed.tags, tags, &[])?;
+    if changed.tags != found.artifact.tags {
+        draft::update(tx, &found, &changed)?;
+    }
+    Ok(found.map(|found| FoundArtifact { artifact: changed, ..found }))
 }
 
 fn new_draft(
