@@ -127,7 +127,8 @@ fn no_file_name_leads_out_of_its_place() {
         let path = upload_paths(&answer.json()["data"]).remove(0);
         let put = world.server.ask("PUT", &path, &[], CANARY);
         assert_eq!(put.status, 200, "{name}: {}", put.text());
-        stored.insert(name.clone());
+        // A `./` in front says nothing, and is left out.
+        stored.insert(name.trim_start_matches("./").to_owned());
     }
 
     assert!(stored.len() < CORPUS.len(), "nothing was refused");
