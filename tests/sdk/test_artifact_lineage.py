@@ -88,7 +88,6 @@ def test_a_draft_that_is_used_is_logged_by_no_run(run_script, names):
     assert names("lineage/both1", "used") == ["both:v0"]
 
 
-@pytest.mark.xfail(parsed(CLIENT_VERSION) < (0, 22), reason="`createdBy` without a chosen field is null, not empty", strict=True)
 @pytest.mark.skipif((0, 22) <= parsed(CLIENT_VERSION) < (0, 23), reason="wandb 0.22 breaks at an artifact that a person made")
 def test_an_artifact_that_no_run_logged_knows_none(run_script, find_artifact):
     run_script(

@@ -21,7 +21,13 @@ use crate::app::artifact::FoundArtifact;
 use crate::app::artifact::find::ArtifactFacts;
 use crate::domain::artifact::ArtifactState as State;
 use crate::domain::id::RunId;
-use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, ContextSelectionSet, Enum, ID, Object, OutputType, Positioned, ServerResult, SimpleObject, Union, Value,
+};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -40,6 +46,27 @@ pub(in crate::api::graphql) enum ArtifactState {
 pub(in crate::api::graphql) enum ArtifactCreator {
     Run(Box<Run>),
     User(User),
+}
+
+/// A maker of whom nothing is asked that they have is an object without members, and not null as async-graphql has it:
+/// clients look into it (wandb 0.17.9, `Artifact.logged_by`).
+pub(in crate::api::graphql) struct Maker(ArtifactCreator);
+
+impl OutputType for Maker {
+    fn type_name() -> Cow<'static, str> {
+        <ArtifactCreator as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <ArtifactCreator as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(match self.0.resolve(ctx, field).await? {
+            Value::Null => Value::Object(IndexMap::default()),
+            value => value,
+        })
+    }
 }
 
 #[derive(Clone)]
@@ -191,14 +218,14 @@ impl Artifact {
     }
 
     /// The run that logged it first, else the person who made it.
-    async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ArtifactCreator>> {
+    async fn created_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Maker>> {
         let request = Request::of(ctx);
         let run = request.app.maker_of(&request.caller, &self.found).await.map_err(failed)?;
         if let Some(run) = run {
-            return Ok(Some(ArtifactCreator::Run(Box::new(Run::with_project(run)))));
+            return Ok(Some(Maker(ArtifactCreator::Run(Box::new(Run::with_project(run))))));
         }
         match self.found.artifact.creator {
-            Some(creator) => Ok(Some(ArtifactCreator::User(User::of(ctx, Some(creator)).await?))),
+            Some(creator) => Ok(Some(Maker(ArtifactCreator::User(User::of(ctx, Some(creator)).await?)))),
             None => Ok(None),
         }
     }
