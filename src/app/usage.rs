@@ -4,7 +4,7 @@ use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::repo::entity::{self, FoundEntity};
 use crate::db::repo::usage;
-use crate::domain::id::EntityId;
+use crate::domain::id::{EntityId, ProjectId};
 
 /// Records added up in one read.
 const BLOBS_AT_ONCE: usize = 10_000;
@@ -42,26 +42,31 @@ impl App {
         let (mut bytes, mut after) = (0, None);
         loop {
             let within = entity.project(Clone::clone);
-            let read =
-                self.db.read(move |tx| usage::projects(tx, &within, after, PROJECTS_AT_ONCE).map_err(Error::from));
+            let read = self
+                .db
+                .read(move |tx| usage::projects(tx, &within, after.as_ref(), PROJECTS_AT_ONCE).map_err(Error::from));
             let projects = read.await?;
             let Some((last, _)) = projects.last().cloned() else { return Ok(bytes) };
             for (_, project) in projects {
-                let mut after = None;
-                loop {
-                    let within = entity.project(Clone::clone);
-                    let read = self
-                        .db
-                        .read(move |tx| usage::of_runs(tx, &within, project, after, RUNS_AT_ONCE).map_err(Error::from));
-                    let (portion, next) = read.await?;
-                    bytes += portion;
-                    after = next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
+                bytes += self.bytes_of_project(entity, project).await?;
             }
             after = Some(last);
+        }
+    }
+
+    async fn bytes_of_project(&self, entity: &Allowed<FoundEntity>, project: ProjectId) -> Result<u64, Error> {
+        let (mut bytes, mut after) = (0, None);
+        loop {
+            let within = entity.project(Clone::clone);
+            let read = self.db.read(move |tx| {
+                usage::of_runs(tx, &within, project, after.as_ref(), RUNS_AT_ONCE).map_err(Error::from)
+            });
+            let (portion, next) = read.await?;
+            bytes += portion;
+            after = next;
+            if after.is_none() {
+                return Ok(bytes);
+            }
         }
     }
 }

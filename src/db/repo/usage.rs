@@ -13,6 +13,9 @@ const OF_RUN: usize = 1_000;
 /// Bytes of a portion, and where the next one begins; `None` after the last.
 pub type Portion<C> = (u64, Option<C>);
 
+/// Where a list of an entity's projects goes on.
+pub type ProjectCursor = (EntityId, String);
+
 /// What artifacts share.
 pub fn of_blobs(
     tx: &impl Read,
@@ -34,11 +37,11 @@ pub fn of_blobs(
 pub fn projects(
     tx: &impl Read,
     entity: &Allowed<FoundEntity>,
-    after: Option<(EntityId, String)>,
+    after: Option<&ProjectCursor>,
     limit: usize,
-) -> Result<Vec<((EntityId, String), ProjectId)>, DbError> {
+) -> Result<Vec<(ProjectCursor, ProjectId)>, DbError> {
     entity.must_be(Action::StorageUsage);
-    PROJECT_BY_NAME.list(tx, &entity.id, after.as_ref(), limit)
+    PROJECT_BY_NAME.list(tx, &entity.id, after, limit)
 }
 
 /// Files and sealed history of a project's runs, those in the trash included.
@@ -46,11 +49,11 @@ pub fn of_runs(
     tx: &impl Read,
     entity: &Allowed<FoundEntity>,
     project: ProjectId,
-    after: Option<(ProjectId, String)>,
+    after: Option<&(ProjectId, String)>,
     limit: usize,
 ) -> Result<Portion<(ProjectId, String)>, DbError> {
     entity.must_be(Action::StorageUsage);
-    let page = RUN_BY_NAME.list(tx, &project, after.as_ref(), limit)?;
+    let page = RUN_BY_NAME.list(tx, &project, after, limit)?;
     let mut bytes = 0;
     for (_, run) in &page {
         bytes += of_files(tx, *run)? + of_parts(tx, *run)?;
