@@ -10,9 +10,9 @@ use std::fmt::Display;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// One block is being filled, two are on their way to the store and one of those is being hashed: 1.5 MiB at most, so
-/// that fifty uploads at once stay within some 75 MiB.
-const BLOCK_BYTES: usize = 512 * 1024;
+/// One block is being filled, two are on their way to the store and one of those is being hashed: 768 KiB at most, so
+/// that fifty uploads at once stay within some 40 MiB.
+const BLOCK_BYTES: usize = 256 * 1024;
 /// A block this small is hashed in less time than the blocking pool needs to take it over.
 const HASH_INLINE_BYTES: usize = 64 * 1024;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
