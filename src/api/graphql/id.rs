@@ -62,9 +62,7 @@ pub(super) fn api_key(id: ApiKeyId) -> ID {
 }
 
 pub(super) fn api_key_id(id: &str) -> async_graphql::Result<ApiKeyId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("ApiKey:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of an API key", id.chars().take(100).collect::<String>()));
-    number.map(ApiKeyId).ok_or_else(bad)
+    number(id, "ApiKey:", "an API key").map(ApiKeyId)
 }
 
 pub(super) fn project(id: ProjectId) -> ID {
@@ -72,9 +70,7 @@ pub(super) fn project(id: ProjectId) -> ID {
 }
 
 pub(super) fn project_id(id: &str) -> async_graphql::Result<ProjectId> {
-    let number = decode(id).and_then(|text| text.strip_prefix("Project:")?.parse().ok());
-    let bad = || invalid(format!("`{}` is not the id of a project", id.chars().take(100).collect::<String>()));
-    number.map(ProjectId).ok_or_else(bad)
+    number(id, "Project:", "a project").map(ProjectId)
 }
 
 pub(super) fn project_internal(id: ProjectId) -> ID {
