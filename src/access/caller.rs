@@ -2,6 +2,7 @@
 
 use super::policy::{Action, Area};
 use crate::domain::id::UserId;
+use crate::domain::origin::Origin;
 use serde::{Deserialize, Serialize};
 
 /// Who asks.
@@ -54,15 +55,22 @@ fn writes(action: Action) -> bool {
 pub struct Caller {
     pub principal: Principal,
     pub scope: KeyScope,
+    /// For the audit log; nothing is decided by it.
+    pub origin: Origin,
 }
 
 impl Caller {
-    pub const ANONYMOUS: Caller = Caller { principal: Principal::Anonymous, scope: KeyScope::Full };
-    pub const OPERATOR: Caller = Caller { principal: Principal::Operator, scope: KeyScope::Full };
-    pub const SYSTEM: Caller = Caller { principal: Principal::System, scope: KeyScope::Full };
+    pub const ANONYMOUS: Caller = Caller::whole(Principal::Anonymous);
+    pub const OPERATOR: Caller = Caller::whole(Principal::Operator);
+    pub const SYSTEM: Caller = Caller::whole(Principal::System);
 
-    pub fn user(id: UserId, system_admin: bool, scope: KeyScope) -> Self {
-        Self { principal: Principal::User { id, system_admin }, scope }
+    /// With all rights of the principal.
+    const fn whole(principal: Principal) -> Self {
+        Self { principal, scope: KeyScope::Full, origin: Origin::LOCAL }
+    }
+
+    pub const fn user(id: UserId, system_admin: bool, scope: KeyScope) -> Self {
+        Self { scope, ..Self::whole(Principal::User { id, system_admin }) }
     }
 
     /// The person who asks, if it is one.

@@ -4,10 +4,8 @@ use super::*;
 use crate::access::caller::KeyScope;
 use crate::domain::id::UserId;
 
-const USER: Caller =
-    Caller { principal: Principal::User { id: UserId(7), system_admin: false }, scope: KeyScope::Full };
-const SYSTEM_ADMIN: Caller =
-    Caller { principal: Principal::User { id: UserId(1), system_admin: true }, scope: KeyScope::Full };
+const USER: Caller = Caller::user(UserId(7), false, KeyScope::Full);
+const SYSTEM_ADMIN: Caller = Caller::user(UserId(1), true, KeyScope::Full);
 
 fn ask(caller: Caller, action: Action, grants: Grants) -> Result<(), Refusal> {
     decide(&caller, action, &grants, &Licence::none())

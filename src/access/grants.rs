@@ -2,7 +2,6 @@
 
 use super::policy::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
-use std::collections::BTreeSet;
 
 /// What was read about the caller beside an object, in the object's own transaction.
 /// The default grants nothing.
@@ -28,21 +27,27 @@ pub struct Grants {
 }
 
 /// The features that may be newly used. An expired licence is [`Licence::none`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Licence {
-    features: BTreeSet<Feature>,
+    /// A bit per feature.
+    features: u32,
 }
 
 impl Licence {
-    pub fn none() -> Self {
-        Self::default()
+    pub const fn none() -> Self {
+        Self { features: 0 }
     }
 
     pub fn of(features: impl IntoIterator<Item = Feature>) -> Self {
-        Self { features: features.into_iter().collect() }
+        let features = features.into_iter().fold(0, |bits, feature| bits | bit(feature));
+        Self { features }
     }
 
-    pub fn has(&self, feature: Feature) -> bool {
-        self.features.contains(&feature)
+    pub const fn has(self, feature: Feature) -> bool {
+        self.features & bit(feature) != 0
     }
+}
+
+const fn bit(feature: Feature) -> u32 {
+    1 << feature as u32
 }

@@ -3,17 +3,19 @@
 use super::artifact_file;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
+use super::http::Peer;
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
 use super::{admin, rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
+use crate::domain::origin::{ClientVersion, Origin};
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::routing::{get, post, put};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +82,17 @@ impl FromRequestParts<Shared> for Asking {
         }
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
-        Ok(Self(shared.app.caller_of_key(&key).await?))
+        let caller = shared.app.caller_of_key(&key).await?;
+        Ok(Self(Caller { origin: origin_of(parts), ..caller }))
+    }
+}
+
+fn origin_of(parts: &Parts) -> Origin {
+    let peer = parts.extensions.get::<Peer>();
+    let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin {
+        address: peer.and_then(|peer| peer.address).map(|address| address.ip()),
+        client: client.and_then(ClientVersion::of_user_agent),
     }
 }
 

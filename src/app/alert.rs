@@ -24,7 +24,7 @@ impl App {
         if title.len() + text.len() > TEXT_BYTES_MAX {
             return Err(Error::TooLarge(format!("an alert has at most {TEXT_BYTES_MAX} bytes")));
         }
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let added = self.db.write(move |tx| {
             let found = existing(tx, &caller, &path, Action::RunLog, &licence)?;
             let created_at = tx.now();

@@ -31,7 +31,7 @@ impl App {
         }
         let key = ApiKey::generate();
         let (hash, begins_with) = (self.keys.hash(key.expose()), key.begins_with());
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let of = caller.may(Action::ApiKeyOwn, api_key::of_person(tx, &caller, id)?, &licence)?;
             let (begins_with, description) = (begins_with.clone(), description.clone());
@@ -45,7 +45,7 @@ impl App {
 
     /// Ends a key: the caller's own, or one of a person whom they administer. To others it does not exist.
     pub async fn delete_api_key(&self, caller: &Caller, id: ApiKeyId) -> Result<(), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let missing = || Error::NotFound("this API key does not exist, or was deleted already".into());
         let deleted = self.db.write(move |tx| {
             let owner = api_key::owner(tx, id)?.ok_or_else(missing)?;
@@ -66,7 +66,7 @@ impl App {
 
     /// The keys of a person, for themself and for their administrators; none for anybody else.
     pub async fn list_api_keys(&self, caller: &Caller, person: UserId) -> Result<Vec<ListedKey>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let is_own = caller.user_id() == Some(person);
             let action = if is_own { Action::ApiKeyOwn } else { Action::ApiKeyListOthers };

@@ -20,7 +20,7 @@ pub(super) struct Fork {
 impl App {
     /// Takes back everything after the step. Needs the right to delete the run.
     pub async fn rewind_run(&self, caller: &Caller, path: RunPath, step: i64) -> Result<Allowed<FoundRun>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let (at, may_read) = (path.clone(), licence.clone());
         let found = self.db.read(move |tx| existing(tx, &caller, &at, Action::RunDelete, &may_read)).await?;
         let cut = self.plan_cut(&found, step).await?;
@@ -49,7 +49,7 @@ impl App {
         let missing = move || Error::NotFound(format!("run `{name_of_parent}` to fork from does not exist"));
         let name = crate::domain::run::RunName::parse(&point.run).map_err(|_| missing())?;
         let parent = RunPath { project: child.project.clone(), run: name };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let (parent_at, child_at) = (parent.clone(), child.clone());
         let found = self.db.read(move |tx| {
             // Only what the caller sees is there already: another answer would tell that the run exists.

@@ -32,14 +32,14 @@ impl App {
         caller: &Caller,
         mut audience: A,
     ) -> Result<u64, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let read = self.db.read_at_length(move |tx| verify::verify(tx, &CATALOGUE, &mut audience).map_err(Error::from));
         read.await
     }
 
     /// Reads a page of the run files and compares size and digest of each.
     pub async fn check_files(&self, caller: &Caller, after: Option<FileId>) -> Result<CheckedObjects<FileId>, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let page = self.db.read(move |tx| file::stored(tx, after, PAGE).map_err(Error::from)).await?;
         let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);
         let mut checked = CheckedObjects { objects: 0, faults: Vec::new(), next };
@@ -56,7 +56,7 @@ impl App {
 
     /// Writes every record as one line of JSON, secrets as `***`, and returns how many there are.
     pub async fn dump<A: Audience + Send + 'static>(&self, caller: &Caller, mut audience: A) -> Result<u64, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let dumped = self.db.read_at_length(move |tx| verify::dump(tx, &CATALOGUE, &mut audience).map_err(Error::from));
         dumped.await
     }

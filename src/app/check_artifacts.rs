@@ -18,7 +18,7 @@ impl App {
         caller: &Caller,
         after: Option<ArtifactId>,
     ) -> Result<CheckedObjects<ArtifactId>, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let checked = self.db.read_at_length(move |tx| {
             let page = check::stored(tx, after, PAGE)?;
             let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);
@@ -38,7 +38,7 @@ impl App {
         caller: &Caller,
         after: Option<ObjectId>,
     ) -> Result<CheckedObjects<ObjectId>, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let page = self.db.read(move |tx| blob::stored(tx, after, PAGE).map_err(Error::from)).await?;
         let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);
         let mut checked = CheckedObjects { objects: 0, faults: Vec::new(), next };
@@ -66,7 +66,7 @@ impl App {
         caller: &Caller,
         after: Option<ManifestId>,
     ) -> Result<CheckedObjects<ManifestId>, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let page = self.db.read(move |tx| manifest::stored(tx, after, PAGE).map_err(Error::from)).await?;
         let next = page.last().filter(|_| page.len() == PAGE).map(|(id, _)| *id);
         let mut checked = CheckedObjects { objects: 0, faults: Vec::new(), next };

@@ -21,7 +21,7 @@ impl App {
         caller: &Caller,
         after: Option<PartKey>,
     ) -> Result<CheckedObjects<PartKey>, Error> {
-        caller.may(Action::SystemBackup, user::instance(), &self.licence)?;
+        caller.may(Action::SystemBackup, user::instance(), &self.licence())?;
         let page = self.db.read(move |tx| stream::all_parts(tx, after, PAGE).map_err(Error::from)).await?;
         let next = page.last().filter(|_| page.len() == PAGE).map(|listed| listed.key);
         let mut checked = CheckedObjects { objects: 0, faults: Vec::new(), next };

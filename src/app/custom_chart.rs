@@ -32,7 +32,7 @@ impl App {
         Value::parse(input.specification.as_bytes(), self.settings.rows.max_depth)
             .map_err(|why| Error::invalid("spec", &format!("`spec` is no JSON: {why}")))?;
         let name = name_of_existing("entity", &input.entity)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let gone = || missing("entity", &name);
             let found = entity::find(tx, &caller, &name)?;

@@ -38,7 +38,7 @@ impl App {
     /// An entity by name, or the caller's own: one that the caller knows of.
     pub async fn find_entity(&self, caller: &Caller, name: Option<&str>) -> Result<Option<SeenEntity>, Error> {
         let Some(name) = parse_or_none(name) else { return Ok(None) };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let found = match name {
                 Some(name) => entity::named(tx, &name)?,
@@ -77,7 +77,7 @@ impl App {
 
     /// Where a person may log: their own entity first, then their teams. Others see the teams they share.
     pub async fn entities_of(&self, caller: &Caller, person: UserId) -> Result<Vec<SeenEntity>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let mut seen = Vec::new();
             if caller.user_id() == Some(person) {
@@ -127,7 +127,7 @@ impl App {
         caller: &Caller,
         id: EntityId,
     ) -> Result<Option<SeenOrganization>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
             let found = FoundEntity { id, entity };

@@ -39,7 +39,7 @@ impl App {
         names: Vec<String>,
     ) -> Result<(Allowed<FoundRun>, Vec<FileUpload>), Error> {
         let paths = check_names(&names)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let found = existing(tx, &caller, &path, Action::RunLog, &licence)?;
             let mut ids = Vec::with_capacity(paths.len());
@@ -63,7 +63,7 @@ impl App {
 
     /// A token that replaces the file's contents, for who may log to the run.
     pub async fn upload_token(&self, caller: &Caller, run: RunId, id: FileId) -> Result<Option<String>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let may = self.db.read(move |tx| {
             let found = run::get(tx, &caller, run)?;
             Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
@@ -143,7 +143,7 @@ impl App {
 
     /// How many of the named files have arrived.
     pub async fn count_files_there(&self, caller: &Caller, path: RunPath, names: Vec<String>) -> Result<usize, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| existing(tx, &caller, &path, Action::RunRead, &licence)).await?;
         Ok(self.run_files_named(&found, names).await?.len())
     }
@@ -153,7 +153,7 @@ impl App {
         if ids.len() > FILES_PER_REQUEST {
             return Err(Error::TooLarge(format!("at most {FILES_PER_REQUEST} files can be deleted at once")));
         }
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             for id in &ids {
                 let Some(owner) = file::owner(tx, *id)? else { continue };

@@ -26,7 +26,7 @@ impl App {
         }
         check_email(who).map_err(|why| Error::invalid("email", &why))?;
         let name = name_of_existing("team", team)?;
-        let (asking, licence, email) = (*caller, self.licence.clone(), who.to_owned());
+        let (asking, licence, email) = (*caller, self.licence(), who.to_owned());
         let invited = self.db.write(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&asking, Action::TeamMemberAdd, team::find(tx, &asking, &name)?, &licence, gone)?;
@@ -57,7 +57,7 @@ impl App {
         team: &str,
     ) -> Result<Vec<(InvitationId, Invitation)>, Error> {
         let name = name_of_existing("team", team)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&caller, Action::TeamRead, team::find(tx, &caller, &name)?, &licence, gone)?;
@@ -69,7 +69,7 @@ impl App {
     /// Takes an invitation back.
     pub async fn delete_invitation(&self, caller: &Caller, team: &str, id: InvitationId) -> Result<(), Error> {
         let name = name_of_existing("team", team)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&caller, Action::TeamMemberAdd, team::find(tx, &caller, &name)?, &licence, gone)?;

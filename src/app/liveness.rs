@@ -51,7 +51,7 @@ impl App {
                 // It may have been heard of since.
                 let Some(state) = app.state_of_silent(tx, *id, tx.now())? else { continue };
                 let Some(found) = run::get(tx, &Caller::SYSTEM, *id)? else { continue };
-                let found = Caller::SYSTEM.may(Action::RunUpdate, found, &app.licence)?;
+                let found = Caller::SYSTEM.may(Action::RunUpdate, found, &app.licence())?;
                 run::put(tx, &found, &Run { state, ..found.run.clone() })?;
                 ended.push(*id);
             }

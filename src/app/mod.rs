@@ -6,6 +6,8 @@ mod alert;
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
+/// Writing the audit log.
+mod audit;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -71,7 +73,7 @@ use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// What `App::open` needs to know; plain values from the settings.
@@ -166,7 +168,7 @@ pub enum OpenError {
 pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
-    licence: Licence,
+    licence: Arc<RwLock<Licence>>,
     stores: Stores,
     signer: Arc<Signer>,
     settings: Arc<Settings>,
@@ -208,7 +210,7 @@ impl App {
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
-            licence: Licence::none(),
+            licence: Arc::default(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
@@ -221,6 +223,11 @@ impl App {
         };
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
+    }
+
+    /// What the licence allows now.
+    fn licence(&self) -> Licence {
+        *self.licence.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

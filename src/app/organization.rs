@@ -27,7 +27,7 @@ pub struct Membership<R> {
 
 impl App {
     pub async fn create_organization(&self, caller: &Caller, name: &str) -> Result<Organization, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         // Who may not is told so, whatever the name.
         caller.may(Action::OrgCreate, user::instance(), &licence)?;
         let name = EntityName::parse(name).map_err(|why| Error::invalid("name", &why))?;
@@ -42,7 +42,7 @@ impl App {
 
     /// Refused for one that has teams, and for the last one: people have to belong somewhere.
     pub async fn delete_organization(&self, caller: &Caller, name: &str) -> Result<(), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         // Checked on the instance first: who may not delete any learns nothing about this one.
         caller.may(Action::OrgDelete, user::instance(), &licence)?;
         let name = name_of_existing("organization", name)?;
@@ -70,7 +70,7 @@ impl App {
         caller: &Caller,
         after: Option<OrganizationId>,
     ) -> Result<Page<Organization, OrganizationId>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let ids = organization::ids(tx, after, PAGE)?;
             let next = ids.last().copied().filter(|_| ids.len() == PAGE);
@@ -92,7 +92,7 @@ impl App {
         after: Option<UserId>,
     ) -> Result<Page<Membership<OrganizationRole>, UserId>, Error> {
         let name = name_of_existing("organization", organization)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
             let mut members = Vec::new();
@@ -115,7 +115,7 @@ impl App {
     ) -> Result<Membership<OrganizationRole>, Error> {
         let name = name_of_existing("organization", organization)?;
         let (username, role) = (username.to_owned(), role.to_owned());
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let put = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
             let role = parse_role(&role)?;
@@ -149,7 +149,7 @@ impl App {
     ) -> Result<(), Error> {
         let name = name_of_existing("organization", organization)?;
         let username = username.to_owned();
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let removed = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
             let (id, _) = person(tx, &username)?;

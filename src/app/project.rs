@@ -40,7 +40,7 @@ impl App {
     ) -> Result<Option<Allowed<FoundProject>>, Error> {
         let Ok(name) = ProjectName::parse(name) else { return Ok(None) };
         let Some(entity) = parse_or_none(entity) else { return Ok(None) };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok(None) };
             seen(&caller, Action::ProjectRead, project::find_in(tx, &caller, entity, &name)?, &licence)
@@ -58,7 +58,7 @@ impl App {
     ) -> Result<(Vec<Allowed<FoundProject>>, bool), Error> {
         let Some(entity) = parse_or_none(entity) else { return Ok((Vec::new(), false)) };
         let after = after.and_then(|name| ProjectName::parse(name).ok());
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok((Vec::new(), false)) };
             let ids = project::ids_in(tx, entity.id, after.as_ref(), LOOKED_AT_MAX)?;
@@ -83,7 +83,7 @@ impl App {
     ) -> Result<(Allowed<FoundProject>, bool), Error> {
         let name = ProjectName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
         let entity = input.entity.as_deref().map(existing_entity).transpose()?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let upserted = self.db.write(move |tx| {
             let action = if input.description.is_some() { Action::ProjectUpdate } else { Action::ProjectRead };
             let (found, is_new) = get_or_create(tx, &caller, (entity.as_ref(), &name), action, &licence)?;
@@ -107,7 +107,7 @@ impl App {
         name: &str,
     ) -> Result<Allowed<FoundProject>, Error> {
         let name = ProjectName::parse(name).map_err(|why| Error::invalid("newProjectName", &why))?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let renamed = self.db.write(move |tx| {
             let gone = || missing("project", format_args!("{}/{}", at.entity, at.project));
             let found = existing(&caller, Action::ProjectUpdate, project::find(tx, &caller, &at)?, &licence, gone)?;
@@ -125,7 +125,7 @@ impl App {
     /// Deletes a project, and puts the caller's runs in it into the trash, from which they are removed in time. Nobody
     /// else's run is deleted with it, nor one in the trash that they may still restore.
     pub async fn delete_project(&self, caller: &Caller, id: ProjectId) -> Result<(), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let gone = || Error::NotFound("this project does not exist".into());
             let found = existing(&caller, Action::ProjectDelete, project::get(tx, &caller, id)?, &licence, gone)?;

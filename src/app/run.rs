@@ -33,7 +33,7 @@ impl App {
         name: &str,
     ) -> Result<Option<Allowed<FoundRun>>, Error> {
         let Ok(name) = RunName::parse(name) else { return Ok(None) };
-        let (caller, licence, at) = (*caller, self.licence.clone(), (**project).clone());
+        let (caller, licence, at) = (*caller, self.licence(), (**project).clone());
         let found =
             self.db.read(move |tx| seen(&caller, Action::RunRead, run::find_in(tx, &caller, at, &name)?, &licence));
         found.await
@@ -41,7 +41,7 @@ impl App {
 
     /// Whether the caller may log to the project.
     pub async fn may_log(&self, caller: &Caller, project: &Allowed<FoundProject>) -> Result<bool, Error> {
-        let (caller, licence, id) = (*caller, self.licence.clone(), project.id);
+        let (caller, licence, id) = (*caller, self.licence(), project.id);
         let found = self.db.read(move |tx| {
             let found = crate::db::repo::project::get(tx, &caller, id)?;
             Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
@@ -72,7 +72,7 @@ impl App {
         action: Action,
         change: impl Fn(&mut Run) + Send + 'static,
     ) -> Result<(), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let changed = self.db.write(move |tx| {
             let found = existing(tx, &caller, &path, action, &licence)?;
             let mut changed = found.run.clone();

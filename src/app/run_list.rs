@@ -110,7 +110,7 @@ impl App {
         id: ProjectId,
         places: Vec<Position>,
     ) -> Result<Vec<(Allowed<FoundRun>, String)>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let read = self.db.read(move |tx| {
             let found = project::get(tx, &caller, id)?;
             let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(Vec::new()) };

@@ -48,7 +48,7 @@ pub type TeamCursor = (OrganizationId, EntityId);
 impl App {
     pub async fn create_team(&self, caller: &Caller, input: CreateTeam) -> Result<Team, Error> {
         let organization = name_of_existing("organization", &input.organization)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let gone = || missing("organization", &organization);
             let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
@@ -107,7 +107,7 @@ impl App {
             },
             None => None,
         };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let within = match &organization {
                 Some(name) => match organization::id_named(tx, name)? {
@@ -140,7 +140,7 @@ impl App {
         after: Option<UserId>,
     ) -> Result<Page<Membership<TeamRole>, UserId>, Error> {
         let name = name_of_existing("team", team)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let found = find(tx, &caller, Action::TeamRead, &name, &licence)?;
             let mut members = Vec::new();
@@ -163,7 +163,7 @@ impl App {
     ) -> Result<Membership<TeamRole>, Error> {
         let name = name_of_existing("team", team)?;
         let (username, role) = (username.to_owned(), role.to_owned());
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let put = self.db.write(move |tx| {
             let (id, _) = team::id_named(tx, &name)?.ok_or_else(|| missing("team", &name))?;
             let place = place_of(tx, id, &username)?;
@@ -218,7 +218,7 @@ impl App {
     pub async fn remove_team_member(&self, caller: &Caller, team: &str, username: &str) -> Result<(), Error> {
         let name = name_of_existing("team", team)?;
         let username = username.to_owned();
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let removed = self.db.write(move |tx| {
             let (id, _) = team::id_named(tx, &name)?.ok_or_else(|| missing("team", &name))?;
             let place = place_of(tx, id, &username)?;

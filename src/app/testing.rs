@@ -82,7 +82,7 @@ impl World {
     }
 
     async fn create_project(&self) {
-        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.project());
+        let (ada, licence, at) = (self.ada, self.app.licence(), self.project());
         let made = self.app.db.write(move |tx| {
             let found = entity::find(tx, &ada, &at.entity)?.unwrap();
             let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
@@ -93,7 +93,7 @@ impl World {
     }
 
     pub async fn create_run(&self, name: &str, is_shared: bool) {
-        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let (ada, licence, at) = (self.ada, self.app.licence(), self.at(name));
         let made = self.app.db.write(move |tx| {
             let found = project::find(tx, &ada, &at.project)?.unwrap();
             let allowed = ada.may(Action::RunLog, found, &licence)?;
@@ -105,7 +105,7 @@ impl World {
     }
 
     pub async fn find(&self, name: &str) -> crate::access::Allowed<FoundRun> {
-        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let (ada, licence, at) = (self.ada, self.app.licence(), self.at(name));
         let found = self.app.db.read(move |tx| {
             let found = run::find(tx, &ada, &at)?.unwrap();
             Ok::<_, Error>(ada.may(Action::RunRead, found, &licence)?)
@@ -126,7 +126,7 @@ impl World {
         + Send
         + 'static,
     ) -> R {
-        let (ada, licence, at) = (self.ada, self.app.licence.clone(), self.at(name));
+        let (ada, licence, at) = (self.ada, self.app.licence(), self.at(name));
         let changed = self.app.db.write(move |tx| {
             let found = run::find(tx, &ada, &at)?.unwrap();
             let allowed = ada.may(Action::RunLog, found, &licence)?;

@@ -15,7 +15,7 @@ impl App {
     /// The bytes of an entity's artifacts, and of the files and the sealed history of its runs, for who may see the usage;
     /// `None` for others. Goes through all of these records, in short reads.
     pub async fn storage_bytes(&self, caller: &Caller, id: EntityId) -> Result<Option<u64>, Error> {
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let Some(found) = entity::get(tx, &asking, id)? else { return Ok(None) };
             Ok::<_, Error>(asking.may(Action::StorageUsage, found, &licence).ok())

@@ -1,5 +1,6 @@
 //! People: creating, listing and deleting them.
 
+use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
 use super::{App, Error, invitation, last_admin};
@@ -7,6 +8,7 @@ use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::db::repo::{api_key, entity};
 use crate::db::tx::Read;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
 use crate::domain::user::{KeyRecord, User, check_email};
@@ -41,7 +43,7 @@ pub struct CreatedUser {
 impl App {
     pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<CreatedUser, Error> {
         // Refused before any work: hashing a password is dear.
-        let licence = self.licence.clone();
+        let licence = self.licence();
         caller.may(Action::UserManage, user::instance(), &licence)?;
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
         let parse = |name: &String| EntityName::parse(name).map_err(|why| Error::invalid("username", &why));
@@ -73,6 +75,8 @@ impl App {
             }
             organization::join(tx, &caller, id, &input.organization, &licence)?;
             invitation::accept_waiting(tx, (id, &user), &licence)?;
+            let created = Event::new(AuditAction::UserCreate).user(id, &user);
+            audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
@@ -82,7 +86,7 @@ impl App {
 
     /// People in the order of their creation, after the person `after`.
     pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
@@ -95,7 +99,7 @@ impl App {
     pub async fn delete_user(&self, caller: &Caller, username: &str) -> Result<(), Error> {
         let missing = || Error::NotFound(format!("person `{username}` does not exist"));
         let name = EntityName::parse(username).map_err(|_| missing())?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             let Some(found) = user::find(tx, &name)? else { return Ok(None) };

@@ -1,30 +1,32 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
 mod artifact;
+mod audit;
+mod people;
+mod run;
+mod sweep;
 
-use super::any_table::References;
 use super::key::Key;
-use super::record::Record;
-use super::table::{Entries, Index, Space, Stored, Table, Unique};
+use super::table::{Index, Space, Table, Unique};
 use super::verify::Catalogue;
 use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
+use crate::domain::audit::AuditRecord;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
-use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
+use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, CustomChartId, EntityId,
-    FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId, SweepId,
-    UserId,
+    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
+    EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId,
+    SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
-use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
@@ -184,6 +186,9 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+/// What was done and is not yet linked into the log, in the order of their making.
+pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -225,6 +230,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &AUDIT_PENDING,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -284,15 +290,6 @@ pub static CATALOGUE: Catalogue = Catalogue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JsonText(pub String);
 
-impl Record for JsonText {}
-impl Stored<RunId> for JsonText {
-    const HAS_INDEXES: bool = false;
-
-    fn references(&self, key: &RunId, references: &mut References) {
-        references.needs(&RUNS, key);
-    }
-}
-
 /// What people say about an artifact: a JSON text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactMetadata(pub String);
@@ -301,283 +298,9 @@ pub struct ArtifactMetadata(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts(#[serde(with = "crate::domain::chunk::as_bytes")] pub Vec<u8>);
 
-impl Record for Facts {}
-impl Stored<SegmentId> for Facts {
-    const HAS_INDEXES: bool = false;
-}
-
-impl Record for Chunk {}
-impl Stored<(RunId, Stream, u32, u64)> for Chunk {
-    const HAS_INDEXES: bool = false;
-
-    fn references(&self, (run, ..): &(RunId, Stream, u32, u64), references: &mut References) {
-        references.needs(&RUNS, run);
-    }
-}
-
-impl Record for Garbage {}
-impl Stored<(Timestamp, JobId)> for Garbage {
-    const HAS_INDEXES: bool = false;
-}
-
-impl Record for SharedWriter {}
-impl Stored<(RunId, u32, [u8; 16])> for SharedWriter {
-    const HAS_INDEXES: bool = false;
-
-    fn references(&self, (run, ..): &(RunId, u32, [u8; 16]), references: &mut References) {
-        references.needs(&RUNS, run);
-    }
-}
-
-impl Record for SealedPart {}
-impl Stored<(RunId, Stream, u32)> for SealedPart {
-    fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
-        entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
-    }
-
-    fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
-        // Not its owner: a run that moved may outlive the person whose it was.
-        references.needs(&RUNS, run);
-    }
-}
-
-impl Record for User {}
-impl Stored<UserId> for User {
-    const SECRETS: &'static [&'static str] = &["password_hash"];
-
-    fn indexes(&self, key: &UserId, entries: &mut Entries) {
-        entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
-        if self.system_admin {
-            entries.index(&SYSTEM_ADMINS, key);
-        }
-    }
-
-    fn references(&self, _: &UserId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
-    }
-}
-
-impl Record for Entity {}
-impl Stored<EntityId> for Entity {
-    fn indexes(&self, key: &EntityId, entries: &mut Entries) {
-        entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
-        if let EntityKind::Team(organization) = self.kind {
-            entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
-        }
-    }
-
-    fn references(&self, _: &EntityId, references: &mut References) {
-        match self.kind {
-            EntityKind::Person(person) => references.needs(&USERS, &person),
-            EntityKind::Team(organization) | EntityKind::Organization(organization) => {
-                references.needs(&ORGANIZATIONS, &organization);
-            }
-        }
-    }
-}
-
-impl Record for KeyRecord {}
-impl Stored<ApiKeyId> for KeyRecord {
-    const SECRETS: &'static [&'static str] = &["hash", "begins_with"];
-
-    fn indexes(&self, key: &ApiKeyId, entries: &mut Entries) {
-        entries.unique(&API_KEY_BY_HASH, &self.hash, key);
-        entries.index(&API_KEYS_BY_USER, &(self.user, *key));
-    }
-
-    fn references(&self, _: &ApiKeyId, references: &mut References) {
-        references.needs(&USERS, &self.user);
-    }
-}
-
-impl Record for Organization {}
-impl Stored<OrganizationId> for Organization {
-    fn references(&self, _: &OrganizationId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
-    }
-}
-
-impl Record for OrganizationMember {}
-impl Stored<(OrganizationId, UserId)> for OrganizationMember {
-    fn indexes(&self, (organization, user): &(OrganizationId, UserId), entries: &mut Entries) {
-        entries.index(&ORGANIZATIONS_BY_USER, &(*user, *organization));
-        if self.role == OrganizationRole::Admin {
-            entries.index(&ORGANIZATION_ADMINS, &(*organization, *user));
-        }
-    }
-
-    fn references(&self, (organization, user): &(OrganizationId, UserId), references: &mut References) {
-        references.needs(&ORGANIZATIONS, organization);
-        references.needs(&USERS, user);
-    }
-}
-
-impl Record for TeamMember {}
-impl Stored<(EntityId, UserId)> for TeamMember {
-    fn indexes(&self, (team, user): &(EntityId, UserId), entries: &mut Entries) {
-        entries.index(&TEAMS_BY_USER, &(*user, *team));
-        if self.role == TeamRole::Admin {
-            entries.index(&TEAM_ADMINS, &(*team, *user));
-        }
-    }
-
-    fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
-        references.needs(&ENTITIES, team);
-        references.needs(&USERS, user);
-    }
-}
-
-impl Record for Invitation {}
-impl Stored<InvitationId> for Invitation {
-    fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
-        let email = self.email.to_lowercase();
-        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
-        entries.index(&INVITATIONS_TO, &(email, *key));
-    }
-
-    fn references(&self, _: &InvitationId, references: &mut References) {
-        references.needs(&ENTITIES, &self.team);
-    }
-}
-
-impl Record for CustomChart {}
-impl Stored<CustomChartId> for CustomChart {
-    fn indexes(&self, key: &CustomChartId, entries: &mut Entries) {
-        entries.unique(&CUSTOM_CHART_BY_NAME, &(self.entity, self.name.clone()), key);
-    }
-
-    fn references(&self, _: &CustomChartId, references: &mut References) {
-        references.needs(&ENTITIES, &self.entity);
-    }
-}
-
-impl Record for Project {}
-impl Stored<ProjectId> for Project {
-    fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
-        if self.deleted_at.is_none() {
-            entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
-        }
-    }
-
-    // Not its owner: whoever was deleted stays named by a number that nobody gets again. So with runs.
-    fn references(&self, _: &ProjectId, references: &mut References) {
-        if self.deleted_at.is_none() {
-            references.needs(&ENTITIES, &self.entity);
-        }
-    }
-}
-
-impl Record for Run {}
-impl Stored<RunId> for Run {
-    fn indexes(&self, key: &RunId, entries: &mut Entries) {
-        entries.unique(&RUN_BY_NAME, &(self.project, self.name.as_str().to_owned()), key);
-        match self.deleted_at {
-            Some(at) => {
-                entries.index(&DELETED_RUNS, &(at, *key));
-                entries.index(&DELETED_RUNS_BY_PROJECT, &(self.project, at, *key));
-            }
-            None => entries.index(&RUNS_BY_CREATION, &(self.project, self.created_at, *key)),
-        }
-        if let (Some(sweep), None) = (&self.sweep, self.deleted_at) {
-            entries.index(&RUNS_BY_SWEEP, &(self.project, sweep.clone(), self.created_at, *key));
-        }
-        if self.state.is_alive() && self.deleted_at.is_none() {
-            entries.index(&ALIVE_RUNS, key);
-        }
-    }
-
-    fn references(&self, _: &RunId, references: &mut References) {
-        references.needs(&PROJECTS, &self.project);
-    }
-}
-
-impl Record for RunStreams {}
-impl Stored<RunId> for RunStreams {
-    const HAS_INDEXES: bool = false;
-
-    fn references(&self, key: &RunId, references: &mut References) {
-        references.needs(&RUNS, key);
-    }
-}
-
-impl Record for RunFile {}
-impl Stored<FileId> for RunFile {
-    fn indexes(&self, key: &FileId, entries: &mut Entries) {
-        entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
-        if let Some(contents) = &self.contents {
-            entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
-            entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
-        }
-    }
-
-    fn references(&self, _: &FileId, references: &mut References) {
-        references.needs(&RUNS, &self.run);
-    }
-}
-
-impl Record for Alert {}
-impl Stored<(RunId, AlertId)> for Alert {
-    fn references(&self, (run, _): &(RunId, AlertId), references: &mut References) {
-        references.needs(&RUNS, run);
-    }
-}
-
 /// The YAML text as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepConfigText(pub String);
-
-impl Record for SweepConfigText {}
-impl Stored<SweepId> for SweepConfigText {
-    const HAS_INDEXES: bool = false;
-
-    fn references(&self, key: &SweepId, references: &mut References) {
-        references.needs(&SWEEPS, key);
-    }
-}
-
-impl Record for Sweep {}
-impl Stored<SweepId> for Sweep {
-    fn indexes(&self, key: &SweepId, entries: &mut Entries) {
-        entries.unique(&SWEEP_BY_NAME, &(self.project, self.name.clone()), key);
-        entries.index(&SWEEPS_BY_CREATION, &(self.project, self.created_at, *key));
-    }
-
-    fn references(&self, key: &SweepId, references: &mut References) {
-        references.needs(&PROJECTS, &self.project);
-        references.needs(&SWEEP_CONFIGS, key);
-    }
-}
-
-impl Record for Agent {}
-impl Stored<AgentId> for Agent {
-    fn indexes(&self, key: &AgentId, entries: &mut Entries) {
-        entries.index(&AGENTS_BY_SWEEP, &(self.sweep, *key));
-    }
-
-    fn references(&self, _: &AgentId, references: &mut References) {
-        references.needs(&SWEEPS, &self.sweep);
-    }
-}
-
-impl Record for Trial {}
-impl Stored<RunId> for Trial {
-    fn indexes(&self, key: &RunId, entries: &mut Entries) {
-        if self.is_open {
-            entries.index(&OPEN_TRIALS, &(self.sweep, *key));
-        }
-        if let Some(agent) = self.agent {
-            entries.index(&TRIALS_BY_AGENT, &(agent, *key));
-        }
-    }
-
-    fn references(&self, key: &RunId, references: &mut References) {
-        references.needs(&RUNS, key);
-        references.needs(&SWEEPS, &self.sweep);
-        if let Some(agent) = &self.agent {
-            references.needs(&AGENTS, agent);
-        }
-    }
-}
 
 /// The counter row of one kind of id.
 pub(super) fn id_block_key(kind: IdKind) -> Vec<u8> {

@@ -61,6 +61,8 @@ ids! {
     BlobUploadId = 16;
     InvitationId = 30;
     CustomChartId = 31;
+    /// One record of the audit log.
+    AuditId = 40;
     SweepId = 20;
     /// A process that runs what a sweep suggests.
     AgentId = 21;

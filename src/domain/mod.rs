@@ -2,6 +2,8 @@
 
 /// Versioned sets of files.
 pub mod artifact;
+/// What was done, by whom, to what.
+pub mod audit;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
@@ -20,6 +22,8 @@ pub mod invitation;
 pub mod json;
 /// Names of people, teams and organizations.
 pub mod name;
+/// Where a request came from.
+pub mod origin;
 pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;

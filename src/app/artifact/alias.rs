@@ -39,7 +39,7 @@ impl App {
         for at in &aliases {
             check_alias(&at.alias).map_err(|why| Error::invalid("aliases", &why))?;
         }
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let added = self.db.write(move |tx| {
             for at in &aliases {
                 let (within, version) = place(tx, &caller, (id, at), Action::ArtifactAliasUpdate, &licence)?;
@@ -53,7 +53,7 @@ impl App {
     /// Takes aliases from a version. One that it does not have is taken already.
     pub async fn delete_aliases(&self, caller: &Caller, id: ArtifactId, aliases: Vec<AliasAt>) -> Result<(), Error> {
         let aliases = check_all(aliases)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             for at in &aliases {
                 let (within, version) = place(tx, &caller, (id, at), Action::ArtifactAliasDelete, &licence)?;

@@ -28,7 +28,7 @@ pub struct ByDigest {
 impl App {
     /// A token that fetches the content.
     pub async fn token_by_digest(&self, caller: &Caller, wanted: ByDigest) -> Result<String, Error> {
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| match wanted.artifact {
             Some(id) => of_version(tx, &asking, id, wanted.md5, &licence),
             None => of_any_version(tx, &asking, &wanted, &licence),

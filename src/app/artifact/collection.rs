@@ -81,7 +81,7 @@ impl App {
             project: ProjectName::parse(&path.project).map_err(|_| hidden())?,
         };
         let name = CollectionName::parse(&path.collection).map_err(|_| hidden())?;
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         let id = self.db.read(move |tx| {
             let found = project::find(tx, &asking, &at)?;
             let hidden = || missing("collection", format!("{}/{}/{name}", at.entity, at.project));
@@ -100,7 +100,7 @@ impl App {
         type_name: String,
     ) -> Result<Allowed<FoundCollection>, Error> {
         check_type("destinationArtifactTypeName", &type_name)?;
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         let moved = self.db.write(move |tx| {
             let within = changeable(tx, &asking, id, Action::ArtifactMetadataUpdate, &licence)?;
             let name = &within.collection.name;
@@ -128,7 +128,7 @@ impl App {
     ) -> Result<FoundCollection, Error> {
         let mut deleted = None;
         loop {
-            let (asking, licence, goes_on) = (*caller, self.licence.clone(), deleted.is_some());
+            let (asking, licence, goes_on) = (*caller, self.licence(), deleted.is_some());
             let portion = self.db.write(move |tx| {
                 // Somebody else may have finished what this began.
                 if goes_on && artifact::collection(tx, &asking, id)?.is_none() {
@@ -161,7 +161,7 @@ impl App {
         + Sync
         + 'static,
     ) -> Result<Allowed<FoundCollection>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let changed = self.db.write(move |tx| {
             let within = changeable(tx, &caller, id, Action::ArtifactMetadataUpdate, &licence)?;
             let mut changed = within.collection.clone();

@@ -67,7 +67,7 @@ impl App {
         for _ in 0..ATTEMPTS {
             let found = self.fillable(caller, id).await?;
             if found.artifact.state == ArtifactState::Committed {
-                return Ok(caller.may(Action::ArtifactRead, found.again(), &self.licence)?);
+                return Ok(caller.may(Action::ArtifactRead, found.again(), &self.licence())?);
             }
             self.try_commit(caller, &gate, &found).await?;
         }
@@ -76,7 +76,7 @@ impl App {
     }
 
     async fn fillable(&self, caller: &Caller, id: ArtifactId) -> Result<Allowed<FoundArtifact>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         self.db.read(move |tx| fillable(tx, &caller, id, &licence)).await
     }
 
@@ -232,7 +232,7 @@ impl App {
         birth: ArtifactId,
         md5: [u8; 16],
     ) -> Result<Option<(ObjectId, u64)>, Error> {
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         let from = self.db.read(move |tx| downloadable(tx, &asking, birth, md5, &licence)).await?;
         let Some((from, from_object)) = from else { return Ok(None) };
         let (draft, leave_secs) = (found.project(Clone::clone), self.settings.write_url_secs);

@@ -224,7 +224,7 @@ async fn what_a_commit_that_was_cut_off_has_left_is_taken_back_or_kept_as_it_sho
         birth: None,
     };
     let entries = vec![("a".to_owned(), left("x")), ("gone".to_owned(), left("y"))];
-    let (ada, licence) = (world.ada, world.app.licence.clone());
+    let (ada, licence) = (world.ada, world.app.licence());
     let written = world.app.db.write(move |tx| {
         let found = ada.may(Action::ArtifactCreate, draft::find(tx, &ada, id)?.unwrap(), &licence)?;
         Ok::<_, Error>(commit::put_entries(tx, &found, &entries)?)

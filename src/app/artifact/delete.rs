@@ -19,7 +19,7 @@ impl App {
         id: ArtifactId,
         with_aliases: bool,
     ) -> Result<Allowed<FoundArtifact>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let found = changeable(tx, &caller, id, Action::ArtifactDelete, &licence)?;
             let aliases = if with_aliases { Vec::new() } else { delete::aliases_of(tx, &found)? };
@@ -40,7 +40,7 @@ impl App {
 
     /// Deletes what the run has logged and no other run has, links included. Says how many versions that were.
     pub async fn delete_artifacts_of_run(&self, caller: &Caller, path: RunPath) -> Result<usize, Error> {
-        let (asking, licence) = (*caller, self.licence.clone());
+        let (asking, licence) = (*caller, self.licence());
         // Both rights first: either everything is deleted or nothing.
         let run = self.db.read(move |tx| {
             let found = existing(tx, &asking, &path, Action::RunDelete, &licence)?;
@@ -53,7 +53,7 @@ impl App {
     async fn delete_logged_by(&self, caller: &Caller, run: RunId) -> Result<usize, Error> {
         let (mut count, mut after) = (0, None);
         loop {
-            let (asking, licence) = (*caller, self.licence.clone());
+            let (asking, licence) = (*caller, self.licence());
             let portion = self.db.write(move |tx| {
                 let (ids, last) = delete::logged_by_alone(tx, run, after, VERSIONS_AT_ONCE)?;
                 let mut deleted = 0;

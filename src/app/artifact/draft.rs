@@ -73,7 +73,7 @@ impl App {
         input: CreateArtifact,
     ) -> Result<Allowed<FoundArtifact>, Error> {
         let checked = self.check_artifact(input)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let at = (checked.entity.as_ref(), &checked.project);
             let (at, _) = get_or_create(tx, &caller, at, Action::ArtifactCreate, &licence)?;
@@ -100,7 +100,7 @@ impl App {
         check_bytes(description.as_deref().map_or(0, str::len))?;
         let entity = existing_entity(entity)?;
         let project = ProjectName::parse(project).map_err(|why| Error::invalid("projectName", &why))?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let at = (Some(&entity), &project);
             let (at, _) = get_or_create(tx, &caller, at, Action::ArtifactCreate, &licence)?;
@@ -115,7 +115,7 @@ impl App {
         caller: &Caller,
         client_id: &str,
     ) -> Result<Option<ArtifactId>, Error> {
-        let (caller, licence, client_id) = (*caller, self.licence.clone(), client_id.to_owned());
+        let (caller, licence, client_id) = (*caller, self.licence(), client_id.to_owned());
         let found = self.db.read(move |tx| {
             let Some(id) = draft::by_client_name(tx, &client_id)? else { return Ok(None) };
             let Some(found) = draft::find(tx, &caller, id)? else { return Ok(None) };

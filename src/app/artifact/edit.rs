@@ -48,7 +48,7 @@ impl App {
             check_alias(alias).map_err(|why| Error::invalid("aliases", &why))?;
         }
         let ttl = input.ttl_secs.map(parse_ttl).transpose()?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let updated = self.db.write(move |tx| {
             let found = changeable(tx, &caller, id, Action::ArtifactMetadataUpdate, &licence)?;
             let mut changed = found.artifact.clone();

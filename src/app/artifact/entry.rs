@@ -67,7 +67,7 @@ impl App {
         found: &Allowed<FoundArtifact>,
         object: ObjectId,
     ) -> Result<String, Error> {
-        caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence)?;
+        caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence())?;
         Ok(self.token_of(Grant::GetBlob(object)))
     }
 

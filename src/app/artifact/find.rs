@@ -44,7 +44,7 @@ impl App {
         caller: &Caller,
         id: ArtifactId,
     ) -> Result<Option<Allowed<FoundArtifact>>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         self.db.read(move |tx| readable(tx, &caller, id, &licence)).await
     }
 
@@ -53,7 +53,7 @@ impl App {
         caller: &Caller,
         id: CollectionId,
     ) -> Result<Option<Allowed<FoundCollection>>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = self
             .db
             .read(move |tx| seen(&caller, Action::ArtifactRead, artifact::collection(tx, &caller, id)?, &licence));
@@ -133,7 +133,7 @@ impl App {
         caller: &Caller,
         found: &Allowed<FoundArtifact>,
     ) -> Result<Option<ArtifactFacts>, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = found.project(Clone::clone);
         self.db.read(move |tx| facts(tx, &caller, &found, &licence)).await
     }
@@ -164,7 +164,7 @@ impl App {
         caller: &Caller,
         at: &Allowed<FoundProject>,
     ) -> Result<Option<Allowed<FoundProject>>, Error> {
-        seen(caller, Action::ArtifactRead, Some(at.project(Clone::clone).again()), &self.licence)
+        seen(caller, Action::ArtifactRead, Some(at.project(Clone::clone).again()), &self.licence())
     }
 }
 

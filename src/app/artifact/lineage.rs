@@ -40,7 +40,7 @@ impl App {
         after: Option<ArtifactId>,
         limit: usize,
     ) -> Result<RunArtifacts, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = found.project(Clone::clone);
         let listed = self.db.read(move |tx| {
             let ids = match direction {
@@ -80,7 +80,7 @@ impl App {
         after: Option<RunId>,
         limit: usize,
     ) -> Result<(Vec<Allowed<FoundRun>>, bool), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let found = found.project(Clone::clone);
         let listed = self.db.read(move |tx| {
             let mut runs = Vec::new();
@@ -104,7 +104,7 @@ impl App {
         found: &Allowed<FoundArtifact>,
     ) -> Result<Option<Allowed<FoundRun>>, Error> {
         let Some(id) = found.artifact.run else { return Ok(None) };
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         self.db.read(move |tx| seen(&caller, Action::RunRead, run::get(tx, &caller, id)?, &licence)).await
     }
 }

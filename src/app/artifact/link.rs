@@ -53,7 +53,7 @@ impl App {
             check_alias(alias).map_err(|why| Error::invalid("aliases", &why))?;
         }
         let target = portfolio.check()?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let linked = self.db.write(move |tx| {
             let found = linkable(tx, &caller, id, &licence)?;
             let within = target_of(tx, &caller, &target, &found, &licence)?;
@@ -73,7 +73,7 @@ impl App {
 
     /// Takes the version out of the portfolio, with its aliases there.
     pub async fn unlink_artifact(&self, caller: &Caller, id: ArtifactId, portfolio: CollectionId) -> Result<(), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let unlinked = self.db.write(move |tx| {
             let hidden = || gone("portfolio");
             let found = artifact::collection(tx, &caller, portfolio)?;

@@ -101,7 +101,7 @@ impl App {
     }
 
     async fn permit_uploads(&self, caller: &Caller, files: Vec<(ArtifactId, [u8; 16])>) -> Result<Vec<Leave>, Error> {
-        let (caller, licence, leave_secs) = (*caller, self.licence.clone(), self.settings.write_url_secs);
+        let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
         let permitted = self.db.write(move |tx| {
             let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
@@ -133,7 +133,7 @@ impl App {
             return Err(Error::invalid("name", &"the name of a manifest has at most 1024 bytes"));
         }
         let md5 = check_manifest_md5(&input.md5)?;
-        let (caller, licence, name) = (*caller, self.licence.clone(), input.name.clone());
+        let (caller, licence, name) = (*caller, self.licence(), input.name.clone());
         let created = self.db.write(move |tx| {
             let found = existing_draft_of(tx, &caller, input.artifact, &licence)?;
             if manifest::count(tx, found.id)? >= manifest::MANIFESTS_MAX {
@@ -159,7 +159,7 @@ impl App {
         base: Option<ArtifactId>,
     ) -> Result<ManifestUpload, Error> {
         let md5 = md5.as_deref().map(check_manifest_md5).transpose()?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let updated = self.db.write(move |tx| {
             let known = manifest::get(tx, id)?.ok_or_else(|| gone("manifest"))?;
             let found = existing_draft_of(tx, &caller, known.artifact, &licence).map_err(|error| match error {

@@ -24,7 +24,7 @@ impl App {
         if used_as.as_ref().is_some_and(|text| text.len() > USED_AS_BYTES_MAX) {
             return Err(Error::TooLarge(format!("`usedAs` has at most {USED_AS_BYTES_MAX} bytes")));
         }
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let used = self.db.write(move |tx| {
             let run = existing(tx, &caller, &run, Action::RunLog, &licence)?;
             let found = readable_version(tx, &caller, id, &licence)?;

@@ -40,7 +40,7 @@ impl App {
     /// Puts the runs into the trash.
     pub async fn delete_runs(&self, caller: &Caller, paths: Vec<RunPath>) -> Result<usize, Error> {
         let paths = distinct(paths)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let runs = allowed(tx, &caller, &paths, Action::RunDelete, &licence, run::find)?;
             for found in &runs {
@@ -56,7 +56,7 @@ impl App {
     /// Takes the runs out of the trash. One whose time is over is being removed already.
     pub async fn restore_runs(&self, caller: &Caller, paths: Vec<RunPath>) -> Result<usize, Error> {
         let paths = distinct(paths)?;
-        let (caller, licence, trash_days) = (*caller, self.licence.clone(), self.settings.trash_days);
+        let (caller, licence, trash_days) = (*caller, self.licence(), self.settings.trash_days);
         let restored = self.db.write(move |tx| {
             let due = due(tx.now(), trash_days);
             let find = |tx: &WriteTx<'_>, caller: &Caller, path: &RunPath| run::find_deleted(tx, caller, path, due);
@@ -78,7 +78,7 @@ impl App {
         at: ProjectPath,
         before: Option<DeletedRunCursor>,
     ) -> Result<Page<DeletedRun, DeletedRunCursor>, Error> {
-        let (caller, licence, trash_days) = (*caller, self.licence.clone(), self.settings.trash_days);
+        let (caller, licence, trash_days) = (*caller, self.licence(), self.settings.trash_days);
         let listed = self.db.read(move |tx| {
             let found = seen(&caller, Action::RunRead, project::find(tx, &caller, &at)?, &licence)?;
             let found = found.ok_or_else(|| missing("project", format_args!("{}/{}", at.entity, at.project)))?;
@@ -105,7 +105,7 @@ impl App {
     /// Moves the runs into another project. Whoever made them owns them there too.
     pub async fn move_runs(&self, caller: &Caller, paths: Vec<RunPath>, to: ProjectPath) -> Result<usize, Error> {
         let paths = distinct(paths)?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let moved = self.db.write(move |tx| {
             let runs = allowed(tx, &caller, &paths, Action::RunMove, &licence, run::find)?;
             let gone = || missing("project", format_args!("{}/{}", to.entity, to.project));

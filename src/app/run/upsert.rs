@@ -81,7 +81,7 @@ impl App {
             }
         };
         let planned = self.fork_asked_for(caller, &change, config.as_ref()).await?;
-        let (caller, licence, words) = (*caller, self.licence.clone(), random_bytes());
+        let (caller, licence, words) = (*caller, self.licence(), random_bytes());
         let upserted = self.db.write(move |tx| {
             let (found, inserted) = match &change {
                 Change::Existing(path, action) => (existing(tx, &caller, path, *action, &licence)?, false),

@@ -254,7 +254,7 @@ impl App {
         mut index: OwnedRwLockWriteGuard<Index>,
         task: Task,
     ) -> Result<Step, Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         match task {
             Task::Walk(after) => {
                 let walked = self.db.read(move |tx| {

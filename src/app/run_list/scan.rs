@@ -58,7 +58,7 @@ impl Scan {
             return Ok(None);
         }
         let most = if self.query.filter().is_all() { wanted.min(STRETCH_RUNS) } else { STRETCH_RUNS };
-        let (caller, licence, id) = (self.caller, self.app.licence.clone(), self.project);
+        let (caller, licence, id) = (self.caller, self.app.licence(), self.project);
         let (candidates, needs) = (self.candidates.clone(), self.query.needs());
         let read = self.app.db.read(move |tx| read_stretch(tx, (&caller, &licence), id, candidates, needs, most));
         let Stretch { rows, candidates, has_ended } = read.await?;

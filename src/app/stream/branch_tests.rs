@@ -15,7 +15,7 @@ async fn rows(world: &World, name: &str) -> Vec<String> {
 
 async fn rewind_to(world: &World, name: &str, step: i64) {
     let cut = world.app.plan_cut(&world.find(name).await, step).await.unwrap();
-    let (ada, licence, at) = (world.ada, world.app.licence.clone(), world.at(name));
+    let (ada, licence, at) = (world.ada, world.app.licence(), world.at(name));
     let rewound = world.app.db.write(move |tx| {
         let found = run::find(tx, &ada, &at)?.unwrap();
         rewind(tx, ada.may(Action::RunLog, found, &licence)?, &cut).map(|_| ())
@@ -26,7 +26,7 @@ async fn rewind_to(world: &World, name: &str, step: i64) {
 async fn fork_at(world: &World, parent: &str, child: &str, step: i64) {
     world.create_run(child, false).await;
     let cut = world.app.plan_cut(&world.find(parent).await, step).await.unwrap();
-    let (ada, licence, parent) = (world.ada, world.app.licence.clone(), world.at(parent));
+    let (ada, licence, parent) = (world.ada, world.app.licence(), world.at(parent));
     let forked = move |tx: &mut WriteTx<'_>, child: &Allowed<FoundRun>| {
         let found = run::find(tx, &ada, &parent)?.unwrap();
         fork(tx, &ada.may(Action::RunRead, found, &licence)?, child, &cut)

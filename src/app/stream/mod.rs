@@ -65,7 +65,7 @@ impl App {
             let read = tokio::task::spawn_blocking(move || Incoming::read(&body, &limits)).await;
             read.map_err(|_| DbError::Unavailable("the request was given up".into()))??
         };
-        let (caller, licence, settings) = (*caller, self.licence.clone(), Arc::clone(&self.settings));
+        let (caller, licence, settings) = (*caller, self.licence(), Arc::clone(&self.settings));
         let accepted = self.db.write(move |tx| {
             let run = existing(tx, &caller, &at, Action::RunLog, &licence)?;
             let (stopped, streams) = accept(tx, &run, &incoming, &from)?;

@@ -44,7 +44,7 @@ impl App {
         let entity = parse_or_none(entity.as_deref()).ok_or_else(&missing)?;
         let project = project.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_PROJECT.to_owned());
         let project = ProjectName::parse(&project).map_err(|_| missing())?;
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let agent_name = RunName::from_random(random_bytes()).as_str().to_owned();
         let made = self.db.write(move |tx| {
             let owner = match &entity {
@@ -81,7 +81,7 @@ impl App {
         let live = live_runs(run_states)?;
         for attempt in 1..=TRIES {
             let plan = self.plan(caller, agent, &live).await?;
-            let (caller, licence, live) = (*caller, self.licence.clone(), live.clone());
+            let (caller, licence, live) = (*caller, self.licence(), live.clone());
             let is_last = attempt == TRIES;
             let told = self.db.write(move |tx| beat(tx, (&caller, &licence), agent, &live, &plan, is_last)).await?;
             if let Some(told) = told {

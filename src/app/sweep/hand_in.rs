@@ -201,7 +201,7 @@ impl App {
             return Err(Error::TooLarge("`displayName` has at most 512 characters".into()));
         }
         let (config, version) = self.config_to_change(caller, id, Action::SweepAgent).await?;
-        let (caller, licence, seed) = (*caller, self.licence.clone(), seed());
+        let (caller, licence, seed) = (*caller, self.licence(), seed());
         let made = self.db.write(move |tx| {
             let found = existing(tx, &caller, id, Action::SweepAgent, &licence)?;
             check_version(&found, version)?;

@@ -43,7 +43,7 @@ impl App {
         at: &Allowed<FoundProject>,
         name: &str,
     ) -> Result<Option<Allowed<FoundSweep>>, Error> {
-        let (caller, licence, at, name) = (*caller, self.licence.clone(), (**at).clone(), name.to_owned());
+        let (caller, licence, at, name) = (*caller, self.licence(), (**at).clone(), name.to_owned());
         let found =
             self.db.read(move |tx| seen(&caller, Action::RunRead, sweep::find_in(tx, &caller, at, &name)?, &licence));
         found.await
@@ -57,7 +57,7 @@ impl App {
         before: Option<(Timestamp, SweepId)>,
         limit: usize,
     ) -> Result<(Vec<Allowed<FoundSweep>>, bool), Error> {
-        let (caller, licence, id) = (*caller, self.licence.clone(), at.id);
+        let (caller, licence, id) = (*caller, self.licence(), at.id);
         let listed = self.db.read(move |tx| {
             let found = project::get(tx, &caller, id)?;
             let Some(at) = seen(&caller, Action::RunRead, found, &licence)? else { return Ok(Vec::new()) };
@@ -88,7 +88,7 @@ impl App {
         id: SweepId,
         action: Action,
     ) -> Result<(SweepConfig, u32), Error> {
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let read = self.db.read(move |tx| {
             let found = existing(tx, &caller, id, action, &licence)?;
             Ok::<_, Error>((sweep::config(tx, id)?, found.sweep.config_version))

@@ -59,7 +59,7 @@ struct Situation {
 impl App {
     pub(super) async fn plan(&self, caller: &Caller, agent: AgentId, live: &BTreeSet<String>) -> Result<Plan, Error> {
         let (is_idle, now) = (live.is_empty(), self.clock.now());
-        let (caller, licence) = (*caller, self.licence.clone());
+        let (caller, licence) = (*caller, self.licence());
         let situation = self.db.read(move |tx| {
             let found = existing_agent(tx, &caller, agent, &licence)?;
             let config = sweep::config(tx, found.of.id)?;

@@ -28,7 +28,7 @@ impl World {
     }
 
     async fn seen_sweep(&self, id: SweepId) -> Allowed<FoundSweep> {
-        let (ada, licence) = (self.ada, self.app.licence.clone());
+        let (ada, licence) = (self.ada, self.app.licence());
         self.app.db.read(move |tx| existing(tx, &ada, id, Action::RunRead, &licence)).await.unwrap()
     }
 

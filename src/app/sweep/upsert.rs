@@ -97,7 +97,7 @@ impl App {
         let state = change.state.unwrap_or(SweepState::Pending);
         let name = RunName::from_random(random_bytes()).as_str().to_owned();
         SweepState::Pending.check_change(state, &name).map_err(|why| Error::invalid("state", &why))?;
-        let (caller, licence, seed) = (*caller, self.licence.clone(), seed());
+        let (caller, licence, seed) = (*caller, self.licence(), seed());
         let made = self.db.write(move |tx| {
             let (at, _) = get_or_create(tx, &caller, (entity.as_ref(), &project), Action::SweepCreate, &licence)?;
             let new = Sweep {
@@ -136,7 +136,7 @@ impl App {
 
     async fn change_sweep(&self, caller: &Caller, id: SweepId, change: Change) -> Result<Allowed<FoundSweep>, Error> {
         let (kept, version) = self.config_to_change(caller, id, Action::SweepUpdate).await?;
-        let (caller, licence, seed) = (*caller, self.licence.clone(), seed());
+        let (caller, licence, seed) = (*caller, self.licence(), seed());
         let changed = self.db.write(move |tx| {
             let found = existing(tx, &caller, id, Action::SweepUpdate, &licence)?;
             check_version(&found, version)?;

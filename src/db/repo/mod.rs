@@ -4,6 +4,7 @@
 pub mod api_key;
 /// Artifacts and what holds them.
 pub mod artifact;
+pub mod audit;
 pub mod custom_chart;
 pub mod entity;
 pub mod file;

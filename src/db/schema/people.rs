@@ -1,0 +1,126 @@
+//! The index entries and references of people, organizations, teams, and what belongs to these.
+
+use super::{
+    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL,
+    INVITATIONS_TO, ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS, TEAM_ADMINS,
+    TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+};
+use crate::db::any_table::References;
+use crate::db::record::Record;
+use crate::db::table::{Entries, Stored};
+use crate::domain::custom_chart::CustomChart;
+use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
+use crate::domain::id::{ApiKeyId, CustomChartId, EntityId, InvitationId, OrganizationId, UserId};
+use crate::domain::invitation::Invitation;
+use crate::domain::role::{OrganizationRole, TeamRole};
+use crate::domain::user::{KeyRecord, User};
+
+impl Record for User {}
+impl Stored<UserId> for User {
+    const SECRETS: &'static [&'static str] = &["password_hash"];
+
+    fn indexes(&self, key: &UserId, entries: &mut Entries) {
+        entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
+        if self.system_admin {
+            entries.index(&SYSTEM_ADMINS, key);
+        }
+    }
+
+    fn references(&self, _: &UserId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
+
+impl Record for Entity {}
+impl Stored<EntityId> for Entity {
+    fn indexes(&self, key: &EntityId, entries: &mut Entries) {
+        entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
+        if let EntityKind::Team(organization) = self.kind {
+            entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
+        }
+    }
+
+    fn references(&self, _: &EntityId, references: &mut References) {
+        match self.kind {
+            EntityKind::Person(person) => references.needs(&USERS, &person),
+            EntityKind::Team(organization) | EntityKind::Organization(organization) => {
+                references.needs(&ORGANIZATIONS, &organization);
+            }
+        }
+    }
+}
+
+impl Record for KeyRecord {}
+impl Stored<ApiKeyId> for KeyRecord {
+    const SECRETS: &'static [&'static str] = &["hash", "begins_with"];
+
+    fn indexes(&self, key: &ApiKeyId, entries: &mut Entries) {
+        entries.unique(&API_KEY_BY_HASH, &self.hash, key);
+        entries.index(&API_KEYS_BY_USER, &(self.user, *key));
+    }
+
+    fn references(&self, _: &ApiKeyId, references: &mut References) {
+        references.needs(&USERS, &self.user);
+    }
+}
+
+impl Record for Organization {}
+impl Stored<OrganizationId> for Organization {
+    fn references(&self, _: &OrganizationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
+
+impl Record for OrganizationMember {}
+impl Stored<(OrganizationId, UserId)> for OrganizationMember {
+    fn indexes(&self, (organization, user): &(OrganizationId, UserId), entries: &mut Entries) {
+        entries.index(&ORGANIZATIONS_BY_USER, &(*user, *organization));
+        if self.role == OrganizationRole::Admin {
+            entries.index(&ORGANIZATION_ADMINS, &(*organization, *user));
+        }
+    }
+
+    fn references(&self, (organization, user): &(OrganizationId, UserId), references: &mut References) {
+        references.needs(&ORGANIZATIONS, organization);
+        references.needs(&USERS, user);
+    }
+}
+
+impl Record for TeamMember {}
+impl Stored<(EntityId, UserId)> for TeamMember {
+    fn indexes(&self, (team, user): &(EntityId, UserId), entries: &mut Entries) {
+        entries.index(&TEAMS_BY_USER, &(*user, *team));
+        if self.role == TeamRole::Admin {
+            entries.index(&TEAM_ADMINS, &(*team, *user));
+        }
+    }
+
+    fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
+        references.needs(&ENTITIES, team);
+        references.needs(&USERS, user);
+    }
+}
+
+impl Record for Invitation {}
+impl Stored<InvitationId> for Invitation {
+    fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
+        let email = self.email.to_lowercase();
+        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
+        entries.index(&INVITATIONS_TO, &(email, *key));
+    }
+
+    fn references(&self, _: &InvitationId, references: &mut References) {
+        references.needs(&ENTITIES, &self.team);
+    }
+}
+
+impl Record for CustomChart {}
+impl Stored<CustomChartId> for CustomChart {
+    fn indexes(&self, key: &CustomChartId, entries: &mut Entries) {
+        entries.unique(&CUSTOM_CHART_BY_NAME, &(self.entity, self.name.clone()), key);
+    }
+
+    fn references(&self, _: &CustomChartId, references: &mut References) {
+        references.needs(&ENTITIES, &self.entity);
+    }
+}
