@@ -11,4 +11,4 @@ pub use caller::{Caller, KeyScope, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Feature, Rule};
-pub use proof::{Allowed, Unchecked};
+pub use proof::{Allowed, Own, Unchecked};

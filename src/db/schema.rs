@@ -1,7 +1,9 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+mod account;
 mod artifact;
 mod audit;
+mod mail;
 mod people;
 mod run;
 mod sweep;
@@ -22,12 +24,16 @@ use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId,
-    SweepId, UserId,
+    EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId, OrganizationId, ProjectId,
+    ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
+use crate::domain::mail::Mail;
 use crate::domain::project::Project;
+use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
+use crate::domain::second_factor::SecondFactor;
+use crate::domain::session::Session;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::user::{KeyRecord, User};
@@ -186,6 +192,17 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+pub const SESSIONS: Table<SessionId, Session> = Table::new(150, "sessions");
+pub const SESSION_BY_HASH: Unique<[u8; 32], SessionId> = Unique::new(151, "session_by_hash");
+pub const SESSIONS_BY_USER: Index<(UserId, SessionId)> = Index::new(152, "sessions_by_user");
+pub const SECOND_FACTORS: Table<UserId, SecondFactor> = Table::new(153, "second_factors");
+pub const RESET_LINKS: Table<ResetLinkId, ResetLink> = Table::new(154, "reset_links");
+pub const RESET_LINK_BY_HASH: Unique<[u8; 32], ResetLinkId> = Unique::new(155, "reset_link_by_hash");
+pub const RESET_LINKS_BY_USER: Index<(UserId, ResetLinkId)> = Index::new(156, "reset_links_by_user");
+pub const MAILS: Table<MailId, Mail> = Table::new(157, "mails");
+/// Those that wait, by when to try to send them.
+pub const DUE_MAILS: Index<(Timestamp, MailId)> = Index::new(158, "due_mails");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
 
@@ -230,6 +247,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &SESSIONS,
+        &SECOND_FACTORS,
+        &RESET_LINKS,
+        &MAILS,
         &AUDIT_PENDING,
     ],
     indexes: &[
@@ -282,6 +303,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         RUNS_BY_SWEEP.space,
         OPEN_TRIALS.space,
         TRIALS_BY_AGENT.space,
+        SESSION_BY_HASH.space,
+        SESSIONS_BY_USER.space,
+        RESET_LINK_BY_HASH.space,
+        RESET_LINKS_BY_USER.space,
+        DUE_MAILS.space,
     ],
     others: &[ID_BLOCKS],
 };

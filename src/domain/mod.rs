@@ -20,19 +20,29 @@ pub mod garbage;
 pub mod id;
 pub mod invitation;
 pub mod json;
+/// Mails that wait to be sent.
+pub mod mail;
 /// Names of people, teams and organizations.
 pub mod name;
+/// Networks of addresses, as settings name them.
+pub mod network;
 /// Where a request came from.
 pub mod origin;
 pub mod project;
+/// One-time links for who lost their password.
+pub mod reset_link;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
 pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// Authenticator apps and recovery codes.
+pub mod second_factor;
 /// Text that must not be printed.
 pub mod secret;
+/// Who signed in with a browser.
+pub mod session;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;

@@ -11,9 +11,15 @@ pub mod file;
 /// What is to be removed later.
 pub mod garbage;
 pub mod invitation;
+/// Mails that wait to be sent.
+pub mod mail;
 pub mod organization;
 pub mod project;
+/// One-time links for who lost their password.
+pub mod reset_link;
 pub mod run;
+pub mod second_factor;
+pub mod session;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.

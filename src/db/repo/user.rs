@@ -1,7 +1,7 @@
 //! People and their personal entities.
 
-use super::entity;
-use crate::access::{Action, Allowed, Grants, Unchecked};
+use super::{entity, reset_link, second_factor, session};
+use crate::access::{Action, Allowed, Grants, Own, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME, SYSTEM_ADMINS,
@@ -93,9 +93,28 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
             ORGANIZATION_MEMBERS.delete(tx, &(organization, *id))?;
         }
     }
+    session::end_all(tx, *id, None)?;
+    second_factor::forget(tx, *id)?;
+    reset_link::end_all(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
     USERS.delete(tx, id)?;
     Ok(())
+}
+
+/// Gives the person another password; `before` is the stored text that was checked, if one was. `false`: it is another
+/// one by now, so the check counts no more.
+pub fn set_password(
+    tx: &mut WriteTx<'_>,
+    own: &Own,
+    before: Option<&str>,
+    password_hash: &str,
+) -> Result<bool, PutError> {
+    let Some(user) = USERS.get(tx, &own.user())?.filter(User::is_active) else { return Ok(false) };
+    if before.is_some() && before != user.password_hash.as_deref() {
+        return Ok(false);
+    }
+    USERS.put(tx, &own.user(), &User { password_hash: Some(password_hash.to_owned()), ..user })?;
+    Ok(true)
 }
 
 /// Whether anybody besides `id` administers the instance.
