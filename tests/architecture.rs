@@ -13,12 +13,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &["domain", "access", "db"]),
     ("storage", &["domain", "access", "db", "secrets"]),
     ("history", &["domain", "access", "db", "storage"]),
-    ("app", &["domain", "access", "db", "secrets", "storage", "history"]),
+    ("mail", &["domain"]),
+    ("app", &["domain", "access", "db", "secrets", "storage", "history", "mail"]),
     ("jobs", &["domain", "access", "db", "secrets", "storage", "history", "app"]),
     ("api", &["domain", "access", "secrets", "app"]),
     (
         "server",
-        &["domain", "access", "db", "secrets", "storage", "history", "app", "jobs", "api", "config", "telemetry"],
+        &["domain", "access", "db", "secrets", "storage", "history", "mail", "app", "jobs", "api", "config", "telemetry"],
     ),
     (
         "cli",
@@ -29,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "secrets",
             "storage",
             "history",
+            "mail",
             "app",
             "jobs",
             "api",

@@ -1,11 +1,12 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::arrival::{session_of, visit_of};
 use super::artifact_file;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
-use super::http::Peer;
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
+use super::http::visit::Proxies;
 use super::{admin, rest, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
@@ -32,8 +33,8 @@ pub enum Door {
 /// What the adapters need of the settings, as plain values.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where clients reach the server; without it, where this request came in.
-    pub public_url: Option<String>,
+    /// Which proxies are believed, and where clients reach the server; without that, where this request came in.
+    pub proxies: Proxies,
     pub graphql_body_bytes: usize,
     /// Texts in one answer.
     pub graphql_answer_bytes: usize,
@@ -47,10 +48,21 @@ pub struct Options {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub app: App,
-    door: Door,
+    pub door: Door,
     pub intake: Intake,
     pub options: Arc<Options>,
     pub schema: ClientSchema,
+}
+
+impl Shared {
+    /// What stands in front of every URL handed out: the configured address, else the one that this client used.
+    pub fn base_url(&self, host: Option<&str>, is_https: bool) -> String {
+        if let Some(url) = &self.options.proxies.public_url {
+            return url.clone();
+        }
+        let scheme = if is_https { "https" } else { "http" };
+        format!("{scheme}://{}", host.unwrap_or("localhost"))
+    }
 }
 
 /// All routes for one door.
@@ -80,18 +92,22 @@ impl FromRequestParts<Shared> for Asking {
         if shared.door == Door::Admin {
             return Ok(Self(Caller::OPERATOR));
         }
+        if !parts.headers.contains_key(AUTHORIZATION)
+            && let Some((caller, _)) = session_of(parts, shared).await?
+        {
+            return Ok(Self(caller));
+        }
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
-        Ok(Self(Caller { origin: origin_of(parts), ..caller }))
+        Ok(Self(Caller { origin: origin_of(parts, shared), ..caller }))
     }
 }
 
-fn origin_of(parts: &Parts) -> Origin {
-    let peer = parts.extensions.get::<Peer>();
+pub(super) fn origin_of(parts: &Parts, shared: &Shared) -> Origin {
     let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     Origin {
-        address: peer.and_then(|peer| peer.address).map(|address| address.ip()),
+        address: visit_of(parts, shared).address,
         client: client.and_then(ClientVersion::of_user_agent),
     }
 }

@@ -2,8 +2,13 @@
 
 use super::attempts::Attempts;
 use super::{App, Error};
+use crate::db::DbError;
+use crate::domain::id::UserId;
+use crate::domain::second_factor::SecondFactor;
 use crate::mail::Mailer;
-use crate::secrets::{KeyHasher, MasterKey, Purpose, Sealer, Secret, Token, hash_password, verify_password};
+use crate::secrets::{
+    KeyHasher, MasterKey, Purpose, Sealer, Secret, Token, TotpSecret, hash_password, verify_password,
+};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -67,11 +72,27 @@ impl Account {
         *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
     }
 
+    /// The secret of a second factor; it was sealed for its person.
+    pub fn open_secret(&self, user: UserId, factor: &SecondFactor) -> Result<TotpSecret, DbError> {
+        let opened = self.sealer.open(&factor_place(user), &factor.sealed_secret);
+        let bytes = opened.map_err(|why| DbError::Damaged(why.to_string()))?;
+        let damaged = || DbError::Damaged("the secret of a second factor has another length".into());
+        TotpSecret::from_bytes(&bytes).ok_or_else(damaged)
+    }
+
+    pub fn seal_secret(&self, user: UserId, secret: &TotpSecret) -> Vec<u8> {
+        self.sealer.seal(&factor_place(user), secret.bytes())
+    }
+
     /// Hashes are compared, so the delay tells nothing of the token.
     pub fn is_setup_token(&self, token: &Token) -> bool {
         let expected = *self.setup.lock().unwrap_or_else(PoisonError::into_inner);
         expected.is_some_and(|expected| expected == self.links.hash(token.expose()))
     }
+}
+
+fn factor_place(user: UserId) -> String {
+    format!("second factor of user {user}")
 }
 
 /// Room for hashing passwords, away from the threads that serve connections.
@@ -104,7 +125,7 @@ impl Passwords {
 
     async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Result<R, Error> {
         let _inside = self.inside.try_acquire().map_err(|_| Error::TooMany { retry_secs: 2 })?;
-        let stopping = || crate::db::DbError::Unavailable("the server is shutting down".into());
+        let stopping = || DbError::Unavailable("the server is shutting down".into());
         let _at_work = self.at_work.acquire().await.map_err(|_| stopping())?;
         self.hashed.fetch_add(1, Ordering::Relaxed);
         Ok(tokio::task::spawn_blocking(work).await.map_err(|_| stopping())?)

@@ -1,11 +1,15 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// What signing in needs besides the database.
+pub mod account;
 /// Alerts of runs.
 mod alert;
 /// API keys of people.
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
+/// How often strangers may try something.
+mod attempts;
 /// Writing the audit log.
 mod audit;
 /// Rewinding and forking runs.
@@ -29,10 +33,14 @@ pub mod invitation;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
+/// Sending mails.
+pub mod mail;
 /// Organizations.
 pub mod organization;
 /// Pages of lists.
 pub mod page;
+/// Changing passwords, and links for who lost theirs.
+pub mod password;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -45,6 +53,14 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// Authenticator apps and recovery codes.
+pub mod second_factor;
+/// Sessions that are there.
+pub mod session;
+/// The first person of an instance.
+mod setup;
+/// Beginning sessions.
+pub mod sign_in;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -69,6 +85,7 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::mail::Mailer;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
@@ -88,6 +105,8 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    /// Without one no mails are sent; everything works all the same.
+    pub mailer: Option<Mailer>,
     pub clock: Clock,
 }
 
@@ -121,6 +140,8 @@ pub struct Settings {
     pub draft_secs: i64,
     /// Memory for what lists of runs are filtered and ordered by.
     pub run_index_bytes: usize,
+    /// Where people reach the server: links in mails begin with it, and without it none are sent.
+    pub public_url: Option<String>,
 }
 
 impl Default for Settings {
@@ -144,6 +165,7 @@ impl Default for Settings {
             trash_days: 30,
             draft_secs: 72 * 3600,
             run_index_bytes: 128 << 20,
+            public_url: None,
         }
     }
 }
@@ -168,6 +190,7 @@ pub enum OpenError {
 pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
+    account: Arc<account::Account>,
     licence: Arc<RwLock<Licence>>,
     stores: Stores,
     signer: Arc<Signer>,
@@ -187,7 +210,8 @@ pub struct App {
 
 impl App {
     /// Opens a data directory whose lock the caller holds; makes what is missing.
-    pub async fn open(opening: Opening) -> Result<Self, OpenError> {
+    pub async fn open(mut opening: Opening) -> Result<Self, OpenError> {
+        let mailer = opening.mailer.take();
         let directory = opening.data_dir.clone();
         let master = match &opening.master_key {
             Some(text) => MasterKey::from_text(text.expose())?,
@@ -210,6 +234,7 @@ impl App {
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
+            account: Arc::new(account::Account::new(&master, mailer)),
             licence: Arc::default(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),

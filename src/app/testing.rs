@@ -37,6 +37,7 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: settings.clone(),
+        mailer: None,
         clock: clock.clone(),
     }
 }

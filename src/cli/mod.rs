@@ -4,6 +4,7 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod mail;
 mod opening;
 mod output;
 mod serve;
@@ -29,6 +30,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The mails of the server.
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Mail(command) => mail::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -16,6 +16,18 @@ pub enum User {
     List(List),
     /// Delete a person and their keys; what they made in teams stays.
     Delete(Delete),
+    /// Print a link with which a person chooses another password, once.
+    ResetLink(Named),
+    /// Turn off the second factor of a person who lost it.
+    ResetSecondFactor(Named),
+}
+
+#[derive(Args)]
+pub struct Named {
+    #[command(flatten)]
+    settings: SettingsArguments,
+    #[arg(value_name = "USERNAME")]
+    username: String,
 }
 
 #[derive(Args)]
@@ -66,6 +78,8 @@ pub fn run(command: User) -> anyhow::Result<()> {
         User::Create(arguments) => create(arguments),
         User::List(arguments) => list(arguments),
         User::Delete(arguments) => delete(arguments),
+        User::ResetLink(arguments) => reset_link(arguments),
+        User::ResetSecondFactor(arguments) => reset_second_factor(arguments),
     }
 }
 
@@ -135,5 +149,24 @@ fn delete(arguments: Delete) -> anyhow::Result<()> {
         door.ask(Method::DELETE, &path, None).await
     })?;
     eprintln!("deleted the person `{}`", arguments.username);
+    Ok(())
+}
+
+fn reset_link(arguments: Named) -> anyhow::Result<()> {
+    let path = format!("/api/v1/users/{}/reset-link", segment(&arguments.username));
+    let made = door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(Method::POST, &path, None).await
+    })?;
+    let until = made["expires_at"].as_str().unwrap_or_default();
+    eprintln!("hand this link over to `{}`; it can be used once, until {until}, and is shown only now:", arguments.username);
+    print(made["url"].as_str().unwrap_or_default())
+}
+
+fn reset_second_factor(arguments: Named) -> anyhow::Result<()> {
+    let path = format!("/api/v1/users/{}/second-factor", segment(&arguments.username));
+    door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(Method::DELETE, &path, None).await
+    })?;
+    eprintln!("turned off the second factor of `{}`; their password alone signs in now", arguments.username);
     Ok(())
 }

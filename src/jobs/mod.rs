@@ -4,8 +4,10 @@
 mod expiry;
 mod garbage;
 mod liveness;
+mod mail;
 mod purge;
 mod seal;
+mod session;
 
 use crate::app::App;
 use tokio::sync::watch;
@@ -25,7 +27,9 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), mail::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), session::run(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }

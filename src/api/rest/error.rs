@@ -1,6 +1,6 @@
 //! The shape of the REST interface's errors.
 
-use crate::api::status::{add_advice, message_of, status_of};
+use crate::api::status::{add_advice, add_advice_of, message_of, status_of};
 use crate::app::Error;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -85,6 +85,9 @@ impl IntoResponse for RestError {
         let error = ErrorDetail { code, message: self.message(), field: self.field() };
         let mut response = (status, Json(ErrorBody { error })).into_response();
         add_advice(&mut response);
+        if let Self::App(error) = &self {
+            add_advice_of(error, &mut response);
+        }
         response
     }
 }

@@ -2,10 +2,15 @@
 
 pub mod error;
 mod extract;
+mod mail;
 mod member;
 mod openapi;
 mod organization;
+mod password;
 pub mod routes;
 mod run;
+mod second_factor;
+mod session;
+mod setup;
 mod team;
 mod user;

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, run, team, user};
+use super::{mail, openapi, organization, password, run, second_factor, session, setup, team, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -20,6 +20,25 @@ fn routes() -> Vec<Route> {
         post("/api/v1/users", user::create),
         get("/api/v1/users", user::list),
         delete("/api/v1/users/{username}", user::delete),
+        post("/api/v1/users/{username}/reset-link", password::create_link),
+        delete("/api/v1/users/{username}/second-factor", second_factor::reset),
+        post("/api/v1/setup/{token}", setup::create),
+        post("/api/v1/session", session::create),
+        get("/api/v1/session", session::get),
+        delete("/api/v1/session", session::delete),
+        get("/api/v1/sessions", session::list),
+        delete("/api/v1/sessions", session::delete_all),
+        delete("/api/v1/sessions/{id}", session::delete_one),
+        put("/api/v1/password", password::change),
+        post("/api/v1/password-reset", password::request_reset),
+        post("/api/v1/password-reset/{token}", password::reset),
+        get("/api/v1/second-factor", second_factor::get),
+        post("/api/v1/second-factor", second_factor::enrol),
+        post("/api/v1/second-factor/confirm", second_factor::confirm),
+        post("/api/v1/second-factor/recovery-codes", second_factor::renew_codes),
+        post("/api/v1/second-factor/disable", second_factor::disable),
+        get("/api/v1/mail", mail::list),
+        post("/api/v1/mail/test", mail::test),
         post("/api/v1/organizations", organization::create),
         get("/api/v1/organizations", organization::list),
         delete("/api/v1/organizations/{name}", organization::delete),

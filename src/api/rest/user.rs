@@ -5,7 +5,7 @@ use super::extract::{After, Body, Named, Parameters, number};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
 use crate::app::organization::JoinOrganization;
-use crate::app::user::{CreateUser, FirstKey};
+use crate::app::user::{CreateUser, CreatedUser, FirstKey};
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::secrets::Secret;
@@ -63,6 +63,13 @@ impl From<User> for UserView {
     }
 }
 
+impl From<CreatedUser> for UserView {
+    fn from(created: CreatedUser) -> Self {
+        let api_key = created.api_key.map(|key| key.expose().to_owned());
+        Self { api_key, ..created.user.into() }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct UserPage {
     users: Vec<UserView>,
@@ -92,9 +99,7 @@ pub async fn create(
             Some(Some(name)) => JoinOrganization::Named(name),
         },
     };
-    let created = shared.app.create_user(&caller, input).await?;
-    let api_key = created.api_key.map(|key| key.expose().to_owned());
-    Ok((StatusCode::CREATED, Json(UserView { api_key, ..created.user.into() })))
+    Ok((StatusCode::CREATED, Json(shared.app.create_user(&caller, input).await?.into())))
 }
 
 /// All people, in the order in which they were made.

@@ -97,6 +97,7 @@ impl World {
             read_secs: 10,
             master_key: None,
             settings: Settings { run_index_bytes: index_bytes, ..Settings::default() },
+            mailer: None,
             clock: Clock::system(),
         };
         let app = App::open(opening).await.unwrap();

@@ -34,6 +34,7 @@ fn opening(directory: &TempDir) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: Settings::default(),
+        mailer: None,
         clock: Clock::system(),
     }
 }
