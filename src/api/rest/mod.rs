@@ -7,5 +7,6 @@ mod openapi;
 mod organization;
 pub mod routes;
 mod run;
+mod setting;
 mod team;
 mod user;
