@@ -8,7 +8,7 @@
 use super::http::Peer;
 use super::http::visit::{Sender, Visit, only_reads};
 use super::rest::error::RestError;
-use super::router::{Door, Shared, origin_of};
+use super::router::{Door, Shared, arriving};
 use super::session_cookie;
 use crate::access::Caller;
 use crate::app::Error;
@@ -62,7 +62,7 @@ pub(super) async fn session_of(parts: &Parts, shared: &Shared) -> Result<Option<
     }
     let token = session_cookie::token_in(&parts.headers, visit.channel).ok_or(Error::NoSession)?;
     let (caller, id) = shared.app.caller_of_session(&token, visit.address).await?;
-    Ok(Some((Caller { origin: origin_of(parts, shared), ..caller }, id)))
+    Ok(Some((arriving(caller, parts, shared), id)))
 }
 
 impl FromRequestParts<Shared> for Anybody {
@@ -75,7 +75,7 @@ impl FromRequestParts<Shared> for Anybody {
         }
         let visitor = visitor_of(parts, shared);
         let previous = session_cookie::token_in(&parts.headers, visitor.channel);
-        let caller = Caller { origin: origin_of(parts, shared), ..Caller::ANONYMOUS };
+        let caller = arriving(Caller::ANONYMOUS, parts, shared);
         Ok(Self { caller, visitor, previous })
     }
 }

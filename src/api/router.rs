@@ -7,7 +7,7 @@ use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
 use super::http::visit::Proxies;
-use super::{admin, rest, storage};
+use super::{admin, rest, session_cookie, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use crate::domain::origin::{ClientVersion, Origin};
@@ -100,11 +100,32 @@ impl FromRequestParts<Shared> for Asking {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
-        Ok(Self(Caller { origin: origin_of(parts, shared), ..caller }))
+        Ok(Self(arriving(caller, parts, shared)))
     }
 }
 
-pub(super) fn origin_of(parts: &Parts, shared: &Shared) -> Origin {
+/// Who asks where nobody has to sign in: without a key a visitor, who sees what the instance shows to everybody.
+pub(super) struct Visiting(pub Caller);
+
+impl FromRequestParts<Shared> for Visiting {
+    type Rejection = rest::error::RestError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+        let has_session = session_cookie::is_in(&parts.headers, visit_of(parts, shared).channel);
+        if shared.door == Door::Public && !has_session && !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(Self(arriving(Caller::ANONYMOUS, parts, shared)));
+        }
+        let Asking(caller) = Asking::from_request_parts(parts, shared).await?;
+        Ok(Self(caller))
+    }
+}
+
+/// With what is to be known of the request and of the settings at this time.
+pub(super) fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller {
+    Caller { origin: origin_of(parts, shared), instance: shared.app.instance_rules(), ..caller }
+}
+
+fn origin_of(parts: &Parts, shared: &Shared) -> Origin {
     let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     Origin {
         address: visit_of(parts, shared).address,

@@ -141,7 +141,7 @@ impl Passwords {
 impl App {
     /// Refuses passwords that others on the network can read, unless the operator has said that this is fine.
     pub(super) fn check_channel(&self, channel: Channel) -> Result<(), Error> {
-        if channel == Channel::Plain && !self.allows_insecure_sign_in() {
+        if channel == Channel::Plain && !self.system_settings().allow_insecure_sign_in {
             return Err(Error::Insecure);
         }
         Ok(())

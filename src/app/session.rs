@@ -137,11 +137,12 @@ impl App {
 
     /// What the settings say of how long a session lasts.
     pub fn session_limits(&self) -> SessionLimits {
-        SessionLimits { idle_secs: 168 * 3600, absolute_secs: 720 * 3600 }
-    }
-
-    pub(super) fn allows_insecure_sign_in(&self) -> bool {
-        false
+        let settings = self.system_settings();
+        let secs = |hours: u64| i64::try_from(hours).unwrap_or(i64::MAX / 3600) * 3600;
+        SessionLimits {
+            idle_secs: secs(settings.session_idle_hours),
+            absolute_secs: secs(settings.session_absolute_hours),
+        }
     }
 }
 

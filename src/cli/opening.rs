@@ -21,6 +21,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
         mailer: mailer(config)?,
+        fixed_settings: config.settings.values(),
         clock: Clock::system(),
     })
 }

@@ -15,6 +15,7 @@ mod mail;
 mod runs;
 mod secrets;
 mod server;
+mod settings;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use mail::{Mail, MailSecurity};
 pub use runs::Runs;
 pub use secrets::Secrets;
 pub use server::Server;
+pub use settings::FixedSettings;
 pub use transfer::Transfer;
 
 /// All settings, one field per section of the file.
@@ -47,6 +49,7 @@ pub struct Config {
     pub mail: Mail,
     pub secrets: Secrets,
     pub transfer: Transfer,
+    pub settings: FixedSettings,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
         self.mail.check(self.server.public_url.as_deref(), &mut problems);
         self.secrets.check(&mut problems);
         self.transfer.check(&mut problems);
+        self.settings.check(&mut problems);
         problems.into_result()
     }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod mail;
 mod people;
 mod run;
+mod setting;
 mod sweep;
 
 use super::key::Key;
@@ -34,6 +35,7 @@ use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
 use crate::domain::second_factor::SecondFactor;
 use crate::domain::session::Session;
+use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::user::{KeyRecord, User};
@@ -202,6 +204,8 @@ pub const RESET_LINKS_BY_USER: Index<(UserId, ResetLinkId)> = Index::new(156, "r
 pub const MAILS: Table<MailId, Mail> = Table::new(157, "mails");
 /// Those that wait, by when to try to send them.
 pub const DUE_MAILS: Index<(Timestamp, MailId)> = Index::new(158, "due_mails");
+/// Those that were changed, by their keys.
+pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
@@ -251,6 +255,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &SECOND_FACTORS,
         &RESET_LINKS,
         &MAILS,
+        &SETTINGS,
         &AUDIT_PENDING,
     ],
     indexes: &[

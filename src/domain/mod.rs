@@ -43,6 +43,8 @@ pub mod second_factor;
 pub mod secret;
 /// Who signed in with a browser.
 pub mod session;
+/// What administrators change while the server runs.
+pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;

@@ -12,5 +12,6 @@ mod run;
 mod second_factor;
 mod session;
 mod setup;
+mod setting;
 mod team;
 mod user;

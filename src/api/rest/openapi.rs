@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{mail, organization, password, run, second_factor, session, setup, team, user};
+use super::{mail, organization, password, run, second_factor, session, setting, setup, team, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -49,6 +49,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         run::move_runs,
         run::restore,
         run::list_trash,
+        setting::list,
+        setting::put,
+        setting::reset,
         describe,
     ),
     components(schemas(ErrorBody)),

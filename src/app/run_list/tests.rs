@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::RunId;
 
 use crate::domain::run::{Run, RunName, RunState};
+use crate::domain::setting::SettingValues;
 use crate::domain::stream::RunStreams;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -35,6 +36,7 @@ fn opening(directory: &TempDir) -> Opening {
         master_key: None,
         settings: Settings::default(),
         mailer: None,
+        fixed_settings: SettingValues::new(),
         clock: Clock::system(),
     }
 }

@@ -20,6 +20,8 @@ pub mod reset_link;
 pub mod run;
 pub mod second_factor;
 pub mod session;
+/// System settings.
+pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.

@@ -80,7 +80,8 @@ fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unc
 /// What the caller holds for things inside the project; ownership is each thing's own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
     let grants = entity::grants_in(tx, caller, &found.entity)?;
-    Ok(Grants { visibility: Some(found.project.visibility), ..grants })
+    let anonymous_reading = caller.instance.anonymous_reading;
+    Ok(Grants { visibility: Some(found.project.visibility), anonymous_reading, ..grants })
 }
 
 /// Makes a project that only its entity's people see.
