@@ -19,7 +19,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["domain", "access", "secrets", "app"]),
     (
         "server",
-        &["domain", "access", "db", "secrets", "storage", "history", "mail", "app", "jobs", "api", "config", "telemetry"],
+        &[
+            "domain",
+            "access",
+            "db",
+            "secrets",
+            "storage",
+            "history",
+            "mail",
+            "app",
+            "jobs",
+            "api",
+            "config",
+            "telemetry",
+        ],
     ),
     (
         "cli",

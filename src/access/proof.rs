@@ -158,7 +158,9 @@ mod tests {
 
         assert_eq!(person(KeyScope::Full), Some(UserId(1)));
         assert_eq!((person(KeyScope::Write), person(KeyScope::Read)), (None, None));
-        assert!(Caller::OPERATOR.own().is_none() && Caller::SYSTEM.own().is_none() && Caller::ANONYMOUS.own().is_none());
+        assert!(
+            Caller::OPERATOR.own().is_none() && Caller::SYSTEM.own().is_none() && Caller::ANONYMOUS.own().is_none()
+        );
     }
 
     #[test]

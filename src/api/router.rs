@@ -127,10 +127,7 @@ pub(super) fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller
 
 fn origin_of(parts: &Parts, shared: &Shared) -> Origin {
     let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        address: visit_of(parts, shared).address,
-        client: client.and_then(ClientVersion::of_user_agent),
-    }
+    Origin { address: visit_of(parts, shared).address, client: client.and_then(ClientVersion::of_user_agent) }
 }
 
 /// `Bearer <key>`, or `Basic` with the user `api`, as the client sends it (wandb 0.17.9 to 0.31.0).

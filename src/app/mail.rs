@@ -107,7 +107,11 @@ impl App {
     }
 
     /// The mails that wait, and those that were given up.
-    pub async fn list_mails(&self, caller: &Caller, after: Option<MailId>) -> Result<Page<(MailId, Mail), MailId>, Error> {
+    pub async fn list_mails(
+        &self,
+        caller: &Caller,
+        after: Option<MailId>,
+    ) -> Result<Page<(MailId, Mail), MailId>, Error> {
         let (caller, licence) = (*caller, self.licence());
         let listed = self.db.read(move |tx| {
             let instance = caller.may(Action::SystemSettings, user::instance(), &licence)?;

@@ -57,12 +57,14 @@ mod seal_tests;
 pub mod second_factor;
 /// Sessions that are there.
 pub mod session;
+/// System settings.
+pub mod setting;
 /// The first person of an instance.
 mod setup;
 /// Beginning sessions.
 pub mod sign_in;
-/// System settings.
-pub mod setting;
+#[cfg(test)]
+mod sign_in_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -87,8 +89,8 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
-use crate::mail::Mailer;
 use crate::domain::setting::SettingValues;
+use crate::mail::Mailer;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};

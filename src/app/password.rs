@@ -138,13 +138,7 @@ impl App {
     }
 
     /// Chooses another password with the token of a link. All sessions of the person end; their second factor stays.
-    pub async fn reset_password(
-        &self,
-        caller: &Caller,
-        token: &str,
-        new: Secret,
-        from: &Visitor,
-    ) -> Result<(), Error> {
+    pub async fn reset_password(&self, caller: &Caller, token: &str, new: Secret, from: &Visitor) -> Result<(), Error> {
         self.check_channel(from.channel)?;
         check_password(new.expose()).map_err(|why| Error::invalid("password", &why))?;
         self.account.attempts.take(Counted::address(from.address), self.clock.now())?;

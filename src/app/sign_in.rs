@@ -53,7 +53,8 @@ impl App {
 
         let login = given.login;
         let found = self.db.read(move |tx| by_login(tx, &login)).await?;
-        let stored = found.as_ref().filter(|(_, user)| user.is_active()).and_then(|(_, user)| user.password_hash.clone());
+        let stored =
+            found.as_ref().filter(|(_, user)| user.is_active()).and_then(|(_, user)| user.password_hash.clone());
         let is_right = self.account.passwords.verify(&given.password, stored.clone()).await?;
         let person = match found {
             Some((id, _)) if is_right => id,
@@ -113,7 +114,12 @@ impl App {
     }
 
     /// Written for unknown people as well, so that an answer takes as long for them; but not without end.
-    async fn record_refused(&self, caller: &Caller, who: Option<(UserId, User)>, wrong: &'static str) -> Result<(), Error> {
+    async fn record_refused(
+        &self,
+        caller: &Caller,
+        who: Option<(UserId, User)>,
+        wrong: &'static str,
+    ) -> Result<(), Error> {
         if self.account.attempts.take([Counted::Written], self.clock.now()).is_err() {
             tracing::warn!("many sign-ins are refused; not all are written to the audit log");
             return Ok(());

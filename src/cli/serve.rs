@@ -71,8 +71,9 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
         api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
     // Links that are made over the admin socket lead to the public address.
     let proxies = Proxies { public_url: Some(url.clone()), ..adapters.proxies.clone() };
-    let admin_router =
-        api::router(app, Door::Admin, api::Options { proxies, ..adapters }).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
+    let admin_router = api::router(app, Door::Admin, api::Options { proxies, ..adapters })
+        .merge(health::probes(checks))
+        .merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }

@@ -158,7 +158,10 @@ fn reset_link(arguments: Named) -> anyhow::Result<()> {
         door.ask(Method::POST, &path, None).await
     })?;
     let until = made["expires_at"].as_str().unwrap_or_default();
-    eprintln!("hand this link over to `{}`; it can be used once, until {until}, and is shown only now:", arguments.username);
+    eprintln!(
+        "hand this link over to `{}`; it can be used once, until {until}, and is shown only now:",
+        arguments.username
+    );
     print(made["url"].as_str().unwrap_or_default())
 }
 

@@ -125,7 +125,8 @@ fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &m
             None
         }
         Err(_) if name == "mail" => {
-            let kinds = "`port` and `timeout_secs` are numbers, `security` is starttls, tls or none, the rest are texts";
+            let kinds =
+                "`port` and `timeout_secs` are numbers, `security` is starttls, tls or none, the rest are texts";
             problems.add(format!("`[mail]` holds a value of the wrong kind: {kinds}"));
             None
         }

@@ -92,7 +92,9 @@ impl Mail {
         match (&self.user, password) {
             (Some(user), Some(password)) => Ok(Some((user.clone(), password))),
             (None, None) => Ok(None),
-            (Some(_), None) => Err("`mail.user` is set, but neither `mail.password` nor `mail.password_file`".to_owned()),
+            (Some(_), None) => {
+                Err("`mail.user` is set, but neither `mail.password` nor `mail.password_file`".to_owned())
+            }
             (None, Some(_)) => Err("a mail password is set, but `mail.user` is not".to_owned()),
         }
     }

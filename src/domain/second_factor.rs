@@ -45,8 +45,12 @@ mod tests {
 
     #[test]
     fn codes_are_used_up_by_using_them() {
-        let mut factor =
-            SecondFactor { sealed_secret: Vec::new(), confirmed_at: None, last_step: 0, recovery: vec![[1; 32], [2; 32]] };
+        let mut factor = SecondFactor {
+            sealed_secret: Vec::new(),
+            confirmed_at: None,
+            last_step: 0,
+            recovery: vec![[1; 32], [2; 32]],
+        };
 
         assert!(factor.use_step(7) && !factor.use_step(7) && !factor.use_step(6) && factor.use_step(8));
         assert!(factor.use_recovery(&[1; 32]) && !factor.use_recovery(&[1; 32]) && !factor.use_recovery(&[3; 32]));

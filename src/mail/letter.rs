@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_link_is_a_line_of_its_own() {
-        for letter in [reset("https://w.example", "TOKEN"), invitation("https://w.example", "TOKEN", "team `t`", None)] {
+        for letter in [reset("https://w.example", "TOKEN"), invitation("https://w.example", "TOKEN", "team `t`", None)]
+        {
             let link = letter.text.lines().filter(|line| line.contains("TOKEN")).collect::<Vec<_>>();
 
             assert_eq!(link.len(), 1);

@@ -60,7 +60,8 @@ impl Mailer {
         let from: Mailbox = options.from.parse().map_err(|why| format!("`{}` is no sender: {why}", options.from))?;
         let mut parameters = TlsParameters::builder(options.host.clone());
         if let Some(pem) = &options.authority {
-            let certificate = Certificate::from_pem(pem).map_err(|why| format!("the authority cannot be read: {why}"))?;
+            let certificate =
+                Certificate::from_pem(pem).map_err(|why| format!("the authority cannot be read: {why}"))?;
             parameters = parameters.add_root_certificate(certificate);
         }
         let parameters = || parameters.clone().build_rustls().map_err(|why| format!("TLS cannot be set up: {why}"));
@@ -131,7 +132,8 @@ mod tests {
         assert!(Mailer::new(&options()).is_ok());
         let sender = Mailer::new(&Options { from: "nobody".into(), ..options() });
         assert!(sender.err().unwrap().contains("`nobody` is no sender"));
-        let authority = Mailer::new(&Options { authority: Some(b"-----BEGIN CERTIFICATE-----\n".to_vec()), ..options() });
+        let authority =
+            Mailer::new(&Options { authority: Some(b"-----BEGIN CERTIFICATE-----\n".to_vec()), ..options() });
         assert!(authority.is_err());
     }
 

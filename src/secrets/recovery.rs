@@ -29,7 +29,8 @@ pub fn recovery_code() -> Secret {
 /// The one spelling of a code by which its hash is kept, whatever case, blanks and dashes it was typed with; `None` for
 /// what is none.
 pub fn same_recovery_code(typed: &str) -> Option<String> {
-    let letters: String = typed.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| c.to_ascii_lowercase()).take(CHARS + 1).collect();
+    let letters: String =
+        typed.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| c.to_ascii_lowercase()).take(CHARS + 1).collect();
     let fits = letters.bytes().all(|letter| letter != b'-' && ALPHABET.contains(&letter));
     (letters.len() == CHARS && fits).then_some(letters)
 }

@@ -47,7 +47,9 @@ impl TotpSecret {
     pub fn otpauth_url(&self, account: &str) -> String {
         let account = utf8_percent_encode(account, NON_ALPHANUMERIC);
         let secret = self.base32();
-        format!("otpauth://totp/Weighhouse:{account}?secret={secret}&issuer=Weighhouse&algorithm=SHA1&digits=6&period=30")
+        format!(
+            "otpauth://totp/Weighhouse:{account}?secret={secret}&issuer=Weighhouse&algorithm=SHA1&digits=6&period=30"
+        )
     }
 
     /// The time step whose code this is: that of now, the one before, or the next, for clocks differ. The newest one

@@ -4,7 +4,9 @@
 
 mod artifact;
 mod artifact_permission;
+mod browser;
 mod cli;
+mod mail;
 mod organization;
 mod permission;
 mod run_list;
@@ -12,5 +14,6 @@ mod run_many;
 mod run_permission;
 mod server;
 mod setting;
+mod sign_in;
 mod tenant;
 mod tenant_artifact;

@@ -32,7 +32,8 @@ pub struct Visit {
 
 impl Visit {
     pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &Proxies) -> Self {
-        let Some((address, is_tls)) = peer.and_then(|peer| Some((peer.address?.ip().to_canonical(), peer.is_tls))) else {
+        let Some((address, is_tls)) = peer.and_then(|peer| Some((peer.address?.ip().to_canonical(), peer.is_tls)))
+        else {
             return Self { address: None, channel: Channel::Local };
         };
         let is_trusted = |address: IpAddr| proxies.trusted.iter().any(|network| network.contains(address));
@@ -191,9 +192,12 @@ mod tests {
         let sender = |headers: &[(&str, &str)]| Sender::of(&map(headers), false, &proxies);
 
         assert_eq!(sender(&[("Host", "h:8080")]), Sender::Silent);
-        for (site, expected) in
-            [("same-origin", Sender::Own), ("same-site", Sender::Other), ("cross-site", Sender::Other), ("none", Sender::Other)]
-        {
+        for (site, expected) in [
+            ("same-origin", Sender::Own),
+            ("same-site", Sender::Other),
+            ("cross-site", Sender::Other),
+            ("none", Sender::Other),
+        ] {
             assert_eq!(sender(&[("Sec-Fetch-Site", site), ("Origin", "http://h:8080"), ("Host", "h:8080")]), expected);
         }
         for (origin, expected) in [

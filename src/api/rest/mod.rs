@@ -11,7 +11,7 @@ pub mod routes;
 mod run;
 mod second_factor;
 mod session;
-mod setup;
 mod setting;
+mod setup;
 mod team;
 mod user;

@@ -14,11 +14,7 @@ const OPEN_MAX: usize = 5;
 const PAGE: usize = 100;
 
 /// Makes a link for an administrator to hand over; the oldest makes room for it.
-pub fn create(
-    tx: &mut WriteTx<'_>,
-    person: &Allowed<(UserId, User)>,
-    hash: [u8; 32],
-) -> Result<ResetLink, PutError> {
+pub fn create(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>, hash: [u8; 32]) -> Result<ResetLink, PutError> {
     person.must_be(Action::UserManage);
     let open = open_of(tx, person.0)?;
     if open.len() >= OPEN_MAX
