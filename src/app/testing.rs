@@ -2,7 +2,7 @@
 
 use super::user::CreateUser;
 use super::{App, Error, Opening, Settings};
-use crate::access::{Action, Caller, KeyScope};
+use crate::access::{Action, Caller, KeyScope, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
@@ -86,7 +86,7 @@ impl World {
         let made = self.app.db.write(move |tx| {
             let found = entity::find(tx, &ada, &at.entity)?.unwrap();
             let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
-            project::create(tx, &ada, &allowed, at.project.clone(), None)?;
+            project::create(tx, &ada, &allowed, at.project.clone(), None, Visibility::Team)?;
             Ok::<_, Error>(())
         });
         made.await.unwrap();
