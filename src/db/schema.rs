@@ -43,7 +43,7 @@ pub const USERS: Table<UserId, User> = Table::new(2, "users");
 /// By the e-mail in lower case.
 pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email");
 
-/// Those who administer the instance.
+/// Those who administer the instance and are active.
 pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");

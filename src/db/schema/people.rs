@@ -22,7 +22,7 @@ impl Stored<UserId> for User {
 
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
         entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
-        if self.system_admin {
+        if self.system_admin && self.is_active() {
             entries.index(&SYSTEM_ADMINS, key);
         }
     }
