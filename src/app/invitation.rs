@@ -1,11 +1,14 @@
 //! Invitations into teams. Who is in the team's organization becomes a member at once; for anybody else the invitation
 //! waits under their e-mail address until a person with it comes to the instance.
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
+use super::organization::add_member;
 use super::{App, Error};
-use crate::access::{Action, Caller, Licence, OrganizationRole, TeamRole};
+use crate::access::{Action, Caller, Licence, TeamRole};
 use crate::db::repo::{invitation, organization, team, user};
 use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::{InvitationId, UserId};
 use crate::domain::invitation::Invitation;
 use crate::domain::name::EntityName;
@@ -36,7 +39,10 @@ impl App {
             if role == TeamRole::ViewOnly {
                 existing(&asking, Action::RoleAssignViewOnly, team::find(tx, &asking, &name)?, &licence, gone)?;
             }
-            Ok::<_, Error>(Ok(invitation::put(tx, &at, &email, role, asking.user_id())?))
+            let (id, invitation) = invitation::put(tx, &at, &email, role, asking.user_id())?;
+            let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&email);
+            audit::record(tx, &asking, event.detail("role", role.as_str()).detail("invitation", id))?;
+            Ok::<_, Error>(Ok((id, invitation)))
         });
         match invited.await? {
             Ok((id, invitation)) => {
@@ -73,7 +79,10 @@ impl App {
         let deleted = self.db.write(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&caller, Action::TeamMemberAdd, team::find(tx, &caller, &name)?, &licence, gone)?;
-            Ok::<_, Error>(invitation::delete(tx, &at, id)?)
+            let Some(deleted) = invitation::delete(tx, &at, id)? else { return Ok(false) };
+            let event = Event::new(AuditAction::TeamUninvite).team(&at).email(&deleted.email);
+            audit::record(tx, &caller, event.detail("invitation", id))?;
+            Ok::<_, Error>(true)
         });
         if deleted.await? {
             tracing::info!(invitation.id = %id, "took an invitation back");
@@ -99,6 +108,7 @@ fn colleague(
 /// Carries out the invitations that wait for a new person's address: who sent them had the right to.
 pub(super) fn accept_waiting(
     tx: &mut WriteTx<'_>,
+    caller: &Caller,
     (id, person): (UserId, &User),
     licence: &Licence,
 ) -> Result<(), Error> {
@@ -108,9 +118,11 @@ pub(super) fn accept_waiting(
         if organization::member(tx, at.organization, id)?.is_none() {
             let Some(found) = organization::get(tx, &Caller::SYSTEM, at.organization)? else { continue };
             let found = Caller::SYSTEM.may(Action::OrgMembers, found, licence)?;
-            organization::put_member(tx, &found, id, OrganizationRole::Member)?;
+            add_member(tx, caller, &found, (id, person))?;
         }
         team::add_member(tx, &at, id, role)?;
+        let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
+        audit::record(tx, caller, event.role(None, Some(role.as_str())))?;
     }
     Ok(())
 }

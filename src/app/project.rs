@@ -1,5 +1,6 @@
 //! Projects: finding, listing, making and changing them.
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
@@ -8,6 +9,7 @@ use crate::db::repo::entity::{self, FoundEntity};
 use crate::db::repo::{project, run};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::id::ProjectId;
 use crate::domain::name::EntityName;
 use crate::domain::project::{Project, ProjectName};
@@ -45,7 +47,13 @@ impl App {
             let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok(None) };
             seen(&caller, Action::ProjectRead, project::find_in(tx, &caller, entity, &name)?, &licence)
         });
-        found.await
+        let found = found.await?;
+        if let Some(found) = &found {
+            let FoundProject { entity, id, project } = &**found;
+            let event = |event: Event| event.entity(entity.id, &entity.entity).project(*id, project);
+            self.note_read(&caller, AuditAction::ProjectRead, id.0, event);
+        }
+        Ok(found)
     }
 
     /// The projects of an entity that the caller sees, by name, after the name `after`; and whether there are more.
@@ -90,7 +98,11 @@ impl App {
             let Some(description) = &input.description else { return Ok((found, is_new)) };
             let mut changed = found.project.clone();
             changed.description = Some(description.clone());
-            project::update(tx, &found, &changed)?;
+            if changed != found.project {
+                project::update(tx, &found, &changed)?;
+                let event = Event::new(AuditAction::ProjectUpdate).project(found.id, &changed);
+                audit::record(tx, &caller, event.detail("fields", "description"))?;
+            }
             let found = found.map(|found| FoundProject { project: changed, ..found });
             Ok::<_, Error>((caller.may(Action::ProjectRead, found.again(), &licence)?, is_new))
         });
@@ -116,6 +128,8 @@ impl App {
                 Err(PutError::Taken(_)) => return Err(Error::Conflict(format!("there is a project `{name}` already"))),
                 stored => stored?,
             }
+            let event = Event::new(AuditAction::ProjectUpdate).project(found.id, &found.project);
+            audit::record(tx, &caller, event.detail("fields", "name").detail("name", &name))?;
             let found = found.map(|found| FoundProject { project: changed, ..found });
             Ok::<_, Error>(caller.may(Action::ProjectRead, found.again(), &licence)?)
         });
@@ -151,6 +165,9 @@ impl App {
                 run::delete_with_project(tx, &found, *id, run)?;
             }
             project::delete(tx, &found)?;
+            let event = Event::new(AuditAction::ProjectDelete).project(found.id, &found.project);
+            let event = event.many("runs", runs.iter().map(|(_, run)| run.name.as_str()));
+            audit::record(tx, &caller, event)?;
             Ok::<_, Error>(found.id)
         });
         let id = deleted.await?;

@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod audit;
 mod check;
 mod check_config;
 mod db;
@@ -29,6 +30,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

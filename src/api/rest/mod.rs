@@ -9,3 +9,5 @@ pub mod routes;
 mod run;
 mod team;
 mod user;
+
+pub(super) use extract::Parameters;

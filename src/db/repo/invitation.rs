@@ -41,13 +41,18 @@ pub fn list(tx: &impl Read, team: &Allowed<FoundTeam>) -> Result<Vec<(Invitation
     Ok(found)
 }
 
-/// `false`: there is no such invitation into this team.
-pub fn delete(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, id: InvitationId) -> Result<bool, DbError> {
+/// What was deleted; `None`: there is no such invitation into this team.
+pub fn delete(
+    tx: &mut WriteTx<'_>,
+    team: &Allowed<FoundTeam>,
+    id: InvitationId,
+) -> Result<Option<Invitation>, DbError> {
     team.must_be(Action::TeamMemberAdd);
-    match INVITATIONS.get(tx, &id)? {
-        Some(invitation) if invitation.team == team.id => INVITATIONS.delete(tx, &id),
-        _ => Ok(false),
+    let found = INVITATIONS.get(tx, &id)?.filter(|invitation| invitation.team == team.id);
+    if found.is_some() {
+        INVITATIONS.delete(tx, &id)?;
     }
+    Ok(found)
 }
 
 /// Takes out every invitation of the address, for code that makes its person a member instead.

@@ -5,12 +5,14 @@ pub mod api_key;
 /// Artifacts and what holds them.
 pub mod artifact;
 pub mod audit;
+pub mod audit_log;
 pub mod custom_chart;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
 pub mod garbage;
 pub mod invitation;
+pub mod lease;
 pub mod organization;
 pub mod project;
 pub mod run;
