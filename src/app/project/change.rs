@@ -143,7 +143,7 @@ impl App {
     }
 }
 
-fn describe(
+pub(super) fn describe(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     found: &Allowed<FoundProject>,
