@@ -29,6 +29,8 @@ pub enum Reason {
     Role,
     #[error("the scope of this API key does not cover it; use a key with a wider scope")]
     KeyScope,
+    #[error("personal projects are turned off on this server; name a team as the entity")]
+    PersonalProjects,
 }
 
 /// Whether the caller may do the action on the object whose grants are given.
@@ -44,10 +46,19 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     if !caller.scope.covers(action) {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
     }
+    if grants.closed && fills_projects(action) {
+        return Err(Refusal::Forbidden { action, reason: Reason::PersonalProjects });
+    }
     match action.rule().needs {
         Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
         _ => Ok(()),
     }
+}
+
+/// Making a project, and logging to one.
+fn fills_projects(action: Action) -> bool {
+    use Action::{ArtifactCreate, ProjectCreate, RunLog, SweepAgent, SweepCreate};
+    matches!(action, ProjectCreate | RunLog | SweepCreate | SweepAgent | ArtifactCreate)
 }
 
 /// What all roles of the caller give together, best last.

@@ -9,7 +9,7 @@ mod proof;
 
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 pub use action_set::ActionSet;
-pub use caller::{Caller, KeyScope, Principal};
+pub use caller::{Caller, InstanceRules, KeyScope, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Feature, Rule};

@@ -7,6 +7,7 @@ mod door;
 mod opening;
 mod output;
 mod serve;
+mod settings;
 mod user;
 
 use crate::config::{self, Config};
@@ -29,6 +30,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -5,6 +5,7 @@ mod audit;
 mod people;
 mod role;
 mod run;
+mod setting;
 mod sweep;
 
 use super::key::Key;
@@ -30,6 +31,7 @@ use crate::domain::id::{
 use crate::domain::invitation::Invitation;
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
+use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
@@ -205,6 +207,9 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+/// Those that were changed, by their keys.
+pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
 
@@ -253,6 +258,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &SETTINGS,
         &AUDIT_PENDING,
     ],
     indexes: &[

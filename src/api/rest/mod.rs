@@ -9,6 +9,7 @@ mod project;
 mod role;
 pub mod routes;
 mod run;
+mod setting;
 mod team;
 mod team_setting;
 mod user;

@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, project, role, run, team, team_setting, user};
+use super::{organization, project, role, run, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -45,6 +45,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         run::move_runs,
         run::restore,
         run::list_trash,
+        setting::list,
+        setting::put,
+        setting::reset,
         describe,
     ),
     components(schemas(ErrorBody)),

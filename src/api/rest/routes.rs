@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, project, role, run, team, team_setting, user};
+use super::{openapi, organization, project, role, run, setting, team, team_setting, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -50,6 +50,9 @@ fn routes() -> Vec<Route> {
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
         get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
+        get("/api/v1/settings", setting::list),
+        put("/api/v1/settings/{key}", setting::put),
+        delete("/api/v1/settings/{key}", setting::reset),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

@@ -49,7 +49,10 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
         ORGANIZATION_MEMBERS.get(tx, &(organization, user)).map(|member| member.map(|member| member.role))
     };
     Ok(match found.entity.kind {
-        EntityKind::Person(owner) => Grants { personal: owner == user, ..Grants::default() },
+        EntityKind::Person(owner) => {
+            let closed = !caller.instance.personal_projects;
+            Grants { personal: owner == user, closed, ..Grants::default() }
+        }
         EntityKind::Organization(organization) => Grants { organization: role_in(organization)?, ..Grants::default() },
         EntityKind::Team(organization) => {
             let member = TEAM_MEMBERS.get(tx, &(found.id, user))?;

@@ -16,6 +16,8 @@ pub mod organization;
 pub mod project;
 pub mod project_member;
 pub mod run;
+/// System settings.
+pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.

@@ -87,7 +87,8 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -
         (Some(user), Some(_)) => project_member::find(tx, found.id, user)?.map(|member| member.role),
         _ => None,
     };
-    Ok(Grants { visibility: Some(found.project.visibility), project, ..grants })
+    let anonymous_reading = caller.instance.anonymous_reading;
+    Ok(Grants { visibility: Some(found.project.visibility), project, anonymous_reading, ..grants })
 }
 
 pub fn create(
