@@ -4,6 +4,8 @@ mod admin;
 /// How requests about one's own account arrive.
 mod arrival;
 mod artifact_file;
+/// The audit log for its readers.
+mod audit_log;
 mod file_stream;
 mod graphql;
 /// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.

@@ -2,6 +2,7 @@
 
 use super::arrival::{session_of, visit_of};
 use super::artifact_file;
+use super::audit_log;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
@@ -75,6 +76,7 @@ pub fn router(app: App, door: Door, options: Options) -> Router {
     rest::routes::router()
         .merge(admin)
         .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
+        .route("/admin/audit_logs", get(audit_log::read))
         .route("/artifacts/{entity}/{digest}", get(artifact_file::get_first_layout))
         .route("/artifactsV2/{*path}", get(artifact_file::get))
         .route("/graphql", post(graphql::post))

@@ -10,8 +10,8 @@ pub mod api_key;
 pub mod artifact;
 /// How often strangers may try something.
 mod attempts;
-/// Writing the audit log.
-mod audit;
+/// The audit log.
+pub mod audit;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -20,8 +20,10 @@ mod check_artifacts;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
-/// Entities and organizations, as the client asks for them.
 pub mod custom_chart;
+/// Custom roles of organizations.
+pub mod custom_role;
+/// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
 mod existing;
@@ -45,6 +47,8 @@ pub mod password;
 pub mod person;
 /// Projects.
 pub mod project;
+/// Roles in one project.
+pub mod project_member;
 /// Runs.
 pub mod run;
 /// Listing and counting runs.
@@ -71,6 +75,10 @@ pub mod stream;
 pub mod sweep;
 /// Teams.
 pub mod team;
+/// Which roles are given, and who may give them.
+mod team_role;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 #[cfg(test)]
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
@@ -89,9 +97,10 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::domain::lease::WorkerId;
 use crate::domain::setting::SettingValues;
 use crate::mail::Mailer;
-use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
+use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
@@ -215,6 +224,10 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    /// What was read and is not yet written into the audit log.
+    reads: Arc<audit::Reads>,
+    /// This process, for work that one at a time does.
+    worker: WorkerId,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -257,6 +270,8 @@ impl App {
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
+            reads: Arc::default(),
+            worker: WorkerId(u64::from_ne_bytes(random_bytes())),
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
@@ -267,6 +282,11 @@ impl App {
     /// What the licence allows now.
     fn licence(&self) -> Licence {
         *self.licence.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, for adapters whose requests count back from it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

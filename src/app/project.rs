@@ -1,19 +1,25 @@
 //! Projects: finding, listing, making and changing them.
 
+/// Visibility, owner and description.
+mod change;
+
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
-use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
+use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked, Visibility};
 use crate::db::DbError;
 use crate::db::repo::entity::{self, FoundEntity};
-use crate::db::repo::{project, run};
+use crate::db::repo::{project, run, team_setting};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::id::ProjectId;
 use crate::domain::name::EntityName;
 use crate::domain::project::{Project, ProjectName};
 use crate::domain::run::Run;
 
 pub use crate::db::repo::project::{FoundProject, ProjectPath};
+pub use change::{ChangeProject, NewProject, ShownProject};
 
 /// How many projects are looked at to fill a page of those that the caller sees.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -28,6 +34,7 @@ pub struct UpsertProject {
     pub entity: Option<String>,
     pub name: String,
     pub description: Option<String>,
+    pub visibility: Option<Visibility>,
 }
 
 impl App {
@@ -45,7 +52,13 @@ impl App {
             let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok(None) };
             seen(&caller, Action::ProjectRead, project::find_in(tx, &caller, entity, &name)?, &licence)
         });
-        found.await
+        let found = found.await?;
+        if let Some(found) = &found {
+            let FoundProject { entity, id, project } = &**found;
+            let event = |event: Event| event.entity(entity.id, &entity.entity).project(*id, project);
+            self.note_read(&caller, AuditAction::ProjectRead, id.0, event);
+        }
+        Ok(found)
     }
 
     /// The projects of an entity that the caller sees, by name, after the name `after`; and whether there are more.
@@ -87,12 +100,15 @@ impl App {
         let upserted = self.db.write(move |tx| {
             let action = if input.description.is_some() { Action::ProjectUpdate } else { Action::ProjectRead };
             let (found, is_new) = get_or_create(tx, &caller, (entity.as_ref(), &name), action, &licence)?;
-            let Some(description) = &input.description else { return Ok((found, is_new)) };
-            let mut changed = found.project.clone();
-            changed.description = Some(description.clone());
-            project::update(tx, &found, &changed)?;
-            let found = found.map(|found| FoundProject { project: changed, ..found });
-            Ok::<_, Error>((caller.may(Action::ProjectRead, found.again(), &licence)?, is_new))
+            let id = found.id;
+            if let Some(description) = &input.description {
+                change::describe(tx, &caller, &found, Some(description.clone()))?;
+            }
+            if let Some(visibility) = input.visibility {
+                change::set_visibility(tx, &caller, id, visibility, &licence)?;
+            }
+            let found = project::get(tx, &caller, id)?.ok_or(DbError::Damaged("a project just changed".into()))?;
+            Ok::<_, Error>((caller.may(Action::ProjectRead, found, &licence)?, is_new))
         });
         upserted.await
     }
@@ -113,9 +129,11 @@ impl App {
             let found = existing(&caller, Action::ProjectUpdate, project::find(tx, &caller, &at)?, &licence, gone)?;
             let changed = Project { name: name.clone(), ..found.project.clone() };
             match project::update(tx, &found, &changed) {
-                Err(PutError::Taken(_)) => return Err(Error::Conflict(format!("there is a project `{name}` already"))),
+                Err(PutError::Taken(_)) => return Err(name_taken(&name)),
                 stored => stored?,
             }
+            let event = Event::new(AuditAction::ProjectUpdate).project(found.id, &found.project);
+            audit::record(tx, &caller, event.detail("fields", "name").detail("name", &name))?;
             let found = found.map(|found| FoundProject { project: changed, ..found });
             Ok::<_, Error>(caller.may(Action::ProjectRead, found.again(), &licence)?)
         });
@@ -151,6 +169,9 @@ impl App {
                 run::delete_with_project(tx, &found, *id, run)?;
             }
             project::delete(tx, &found)?;
+            let event = Event::new(AuditAction::ProjectDelete).project(found.id, &found.project);
+            let event = event.many("runs", runs.iter().map(|(_, run)| run.name.as_str()));
+            audit::record(tx, &caller, event)?;
             Ok::<_, Error>(found.id)
         });
         let id = deleted.await?;
@@ -180,6 +201,10 @@ pub(super) fn parse_or_none(entity: Option<&str>) -> Option<Option<EntityName>> 
         None => Some(None),
         Some(text) => EntityName::parse(text).ok().map(Some),
     }
+}
+
+fn name_taken(name: &ProjectName) -> Error {
+    Error::Conflict(format!("there is a project `{name}` already"))
 }
 
 /// The name of an entity that a change needs to exist.
@@ -212,7 +237,8 @@ pub(super) fn get_or_create(
         return Ok((existing(caller, action, Some(found), licence, hidden)?, false));
     }
     let allowed = existing(caller, Action::ProjectCreate, entity::get(tx, caller, owner.id)?, licence, hidden)?;
-    let made = project::create(tx, caller, &allowed, name.clone(), None)?;
+    let visibility = team_setting::in_force(tx, owner.id)?.default_visibility;
+    let made = project::create(tx, caller, &allowed, name.clone(), None, visibility)?;
     let found = project::get(tx, caller, made.id)?.ok_or(DbError::Damaged("a project just made".into()))?;
     Ok((caller.may(action, found, licence)?, true))
 }

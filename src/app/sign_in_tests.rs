@@ -58,7 +58,8 @@ async fn caller_of(app: &App, token: &Token) -> Result<(Caller, SessionId), Erro
 
 async fn audited(app: &App, action: AuditAction) -> Vec<AuditRecord> {
     let all = app.db.read(|tx| AUDIT_PENDING.list(tx, &(), None, 10_000)).await.unwrap();
-    all.into_iter().map(|(_, record)| record).filter(|record| record.action == action).collect()
+    let records = all.iter().map(|(_, written)| serde_json::from_str::<AuditRecord>(&written.text).unwrap());
+    records.filter(|record| record.action == action).collect()
 }
 
 fn refusal<T>(outcome: Result<T, Error>) -> String {
@@ -313,7 +314,10 @@ async fn changing_the_password_ends_the_other_sessions() {
 async fn a_code_is_asked_for_and_none_is_taken_twice() {
     let world = world().await;
     let (_, _, secret, recovery) = with_factor(&world).await;
-    let attempt = |code: Option<String>| async { sign_in(&world.app, "grace", PASSWORD, code.as_deref()).await };
+    let attempt = |code: Option<String>| {
+        let app = world.app.clone();
+        async move { sign_in(&app, "grace", PASSWORD, code.as_deref()).await }
+    };
 
     assert!(matches!(attempt(None).await, Err(Error::SignIn(SignInError::CodeNeeded))));
     let code = code_now(&world, &secret);

@@ -95,7 +95,7 @@ impl World {
         let made = self.app.db.write(move |tx| {
             let found = entity::find(tx, &ada, &at.entity)?.unwrap();
             let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
-            project::create(tx, &ada, &allowed, at.project.clone(), None)?;
+            project::create(tx, &ada, &allowed, at.project.clone(), None, Visibility::Team)?;
             Ok::<_, Error>(())
         });
         made.await.unwrap();

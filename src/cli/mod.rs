@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod audit;
 mod check;
 mod check_config;
 mod db;
@@ -37,6 +38,9 @@ enum Command {
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -71,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Mail(command) => mail::run(command),
         Command::Settings(command) => settings::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

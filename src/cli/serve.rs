@@ -71,7 +71,7 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
         api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
     // Links that are made over the admin socket lead to the public address.
     let proxies = Proxies { public_url: Some(url.clone()), ..adapters.proxies.clone() };
-    let admin_router = api::router(app, Door::Admin, api::Options { proxies, ..adapters })
+    let admin_router = api::router(app.clone(), Door::Admin, api::Options { proxies, ..adapters })
         .merge(health::probes(checks))
         .merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
@@ -86,6 +86,9 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let options = Options::from(&config.server);
     let served = server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await;
     jobs.stop().await;
+    if let Err(error) = app.finish_audit_log().await {
+        warn!(%error, "the newest records of the audit log are linked at the next start");
+    }
     served?;
     info!("stopped");
     Ok(())

@@ -5,6 +5,7 @@ mod artifact;
 mod audit;
 mod mail;
 mod people;
+mod role;
 mod run;
 mod setting;
 mod sweep;
@@ -16,21 +17,23 @@ use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
+use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId, OrganizationId, ProjectId,
-    ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
+    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId, OrganizationId,
+    ProjectId, ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
+use crate::domain::lease::Lease;
 use crate::domain::mail::Mail;
-use crate::domain::project::Project;
+use crate::domain::project::{Project, ProjectMember};
 use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
 use crate::domain::second_factor::SecondFactor;
@@ -38,6 +41,7 @@ use crate::domain::session::Session;
 use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
+use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
 use crate::domain::user::{KeyRecord, User};
 use serde::{Deserialize, Serialize};
 
@@ -74,11 +78,27 @@ pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitat
 pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
 pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
 
+pub const CUSTOM_ROLES: Table<CustomRoleId, CustomRole> = Table::new(172, "custom_roles");
+/// By the organization and the folded name.
+pub const CUSTOM_ROLE_BY_NAME: Unique<(OrganizationId, String), CustomRoleId> = Unique::new(173, "custom_role_by_name");
+pub const CUSTOM_ROLE_HOLDERS: Index<(CustomRoleId, EntityId, UserId)> = Index::new(174, "custom_role_holders");
+pub const INVITATIONS_BY_CUSTOM_ROLE: Index<(CustomRoleId, InvitationId)> =
+    Index::new(175, "invitations_by_custom_role");
+
+/// What teams have set; a team without a row has the defaults.
+pub const TEAM_SETTINGS: Table<EntityId, TeamSettings> = Table::new(178, "team_settings");
+pub const ORGANIZATION_PRIVACY: Table<OrganizationId, OrganizationPrivacy> = Table::new(179, "organization_privacy");
+
 pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
 pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
+
+/// Roles in one project, instead of the one in the team.
+pub const PROJECT_MEMBERS: Table<(ProjectId, UserId), ProjectMember> = Table::new(176, "project_members");
+/// By the person and the team of the project.
+pub const PROJECTS_BY_MEMBER: Index<(UserId, EntityId, ProjectId)> = Index::new(177, "projects_by_member");
 
 pub const RUNS: Table<RunId, Run> = Table::new(17, "runs");
 /// A deleted run keeps its name until it is purged.
@@ -208,7 +228,16 @@ pub const DUE_MAILS: Index<(Timestamp, MailId)> = Index::new(158, "due_mails");
 pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
 /// What was done and is not yet linked into the log, in the order of their making.
-pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
+pub const AUDIT_PENDING: Table<AuditId, Written> = Table::new(160, "audit_pending");
+/// The log, numbered from 1.
+pub const AUDIT_LOG: Table<u64, Link> = Table::new(161, "audit_log");
+/// How long the log is and how it ends.
+pub const AUDIT_HEAD: Table<(), Head> = Table::new(162, "audit_head");
+pub const AUDIT_BY_TIME: Index<(Timestamp, u64)> = Index::new(163, "audit_by_time");
+pub const AUDIT_BY_ORGANIZATION: Index<(OrganizationId, Timestamp, u64)> = Index::new(164, "audit_by_organization");
+
+/// Work that one process at a time does, by its name.
+pub const LEASES: Table<String, Lease> = Table::new(165, "leases");
 
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
@@ -220,8 +249,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
         &INVITATIONS,
+        &CUSTOM_ROLES,
+        &TEAM_SETTINGS,
+        &ORGANIZATION_PRIVACY,
         &CUSTOM_CHARTS,
         &PROJECTS,
+        &PROJECT_MEMBERS,
         &RUNS,
         &RUN_CONFIGS,
         &RUN_SUMMARIES,
@@ -257,6 +290,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &MAILS,
         &SETTINGS,
         &AUDIT_PENDING,
+        &AUDIT_LOG,
+        &AUDIT_HEAD,
+        &LEASES,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -271,8 +307,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
+        CUSTOM_ROLE_BY_NAME.space,
+        CUSTOM_ROLE_HOLDERS.space,
+        INVITATIONS_BY_CUSTOM_ROLE.space,
         CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
+        PROJECTS_BY_MEMBER.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
@@ -313,6 +353,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         RESET_LINK_BY_HASH.space,
         RESET_LINKS_BY_USER.space,
         DUE_MAILS.space,
+        AUDIT_BY_TIME.space,
+        AUDIT_BY_ORGANIZATION.space,
     ],
     others: &[ID_BLOCKS],
 };

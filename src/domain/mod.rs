@@ -4,10 +4,14 @@
 pub mod artifact;
 /// What was done, by whom, to what.
 pub mod audit;
+/// How the records of the audit log are chained.
+pub mod audit_chain;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
 pub mod custom_chart;
+/// What organizations add to the known roles.
+pub mod custom_role;
 pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
@@ -20,6 +24,8 @@ pub mod garbage;
 pub mod id;
 pub mod invitation;
 pub mod json;
+/// Work that one process at a time does.
+pub mod lease;
 /// Mails that wait to be sent.
 pub mod mail;
 /// Names of people, teams and organizations.
@@ -48,5 +54,7 @@ pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 /// People and their API keys.
 pub mod user;

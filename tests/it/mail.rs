@@ -66,7 +66,7 @@ impl MailServer {
 impl Inner {
     fn talk(&self, stream: TcpStream) -> Option<()> {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok);
-        let mut say = |words: &str| (&stream).write_all(format!("{words}\r\n").as_bytes()).ok();
+        let say = |words: &str| (&stream).write_all(format!("{words}\r\n").as_bytes()).ok();
         let mut to = String::new();
         say("220 mail.example ready")?;
         while let Some(line) = lines.next() {

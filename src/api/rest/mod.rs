@@ -7,6 +7,8 @@ mod member;
 mod openapi;
 mod organization;
 mod password;
+mod project;
+mod role;
 pub mod routes;
 mod run;
 mod second_factor;
@@ -14,4 +16,7 @@ mod session;
 mod setting;
 mod setup;
 mod team;
+mod team_setting;
 mod user;
+
+pub(super) use extract::Parameters;

@@ -1,7 +1,9 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{mail, organization, password, run, second_factor, session, setting, setup, team, user};
+use super::{
+    mail, organization, password, project, role, run, second_factor, session, setting, setup, team, team_setting, user,
+};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -40,11 +42,26 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         organization::list_members,
         organization::put_member,
         organization::remove_member,
+        team_setting::show_privacy,
+        team_setting::update_privacy,
+        role::list,
+        role::create,
+        role::update,
+        role::delete,
         team::create,
         team::list,
         team::list_members,
         team::put_member,
         team::remove_member,
+        team_setting::show,
+        team_setting::update,
+        project::create,
+        project::list,
+        project::show,
+        project::update,
+        project::list_members,
+        project::put_member,
+        project::remove_member,
         run::delete,
         run::move_runs,
         run::restore,

@@ -5,16 +5,20 @@ pub mod api_key;
 /// Artifacts and what holds them.
 pub mod artifact;
 pub mod audit;
+pub mod audit_log;
 pub mod custom_chart;
+pub mod custom_role;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
 pub mod garbage;
 pub mod invitation;
+pub mod lease;
 /// Mails that wait to be sent.
 pub mod mail;
 pub mod organization;
 pub mod project;
+pub mod project_member;
 /// One-time links for who lost their password.
 pub mod reset_link;
 pub mod run;
@@ -27,6 +31,7 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+pub mod team_setting;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;
