@@ -74,9 +74,11 @@ pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_us
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
 pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitations");
-/// By the team and the e-mail address in lower case.
+/// By the entity of the team or organization, and the e-mail address in lower case.
 pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
 pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
+/// By the token of its link.
+pub const INVITATION_BY_HASH: Unique<[u8; 32], InvitationId> = Unique::new(159, "invitation_by_hash");
 
 pub const CUSTOM_ROLES: Table<CustomRoleId, CustomRole> = Table::new(172, "custom_roles");
 /// By the organization and the folded name.
@@ -307,6 +309,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
+        INVITATION_BY_HASH.space,
         CUSTOM_ROLE_BY_NAME.space,
         CUSTOM_ROLE_HOLDERS.space,
         INVITATIONS_BY_CUSTOM_ROLE.space,

@@ -1,7 +1,7 @@
 //! Organizations and who belongs to them.
 
 use super::user::{self, Instance};
-use super::{custom_role, entity, team, team_setting};
+use super::{custom_role, entity, invitation, team, team_setting};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -105,6 +105,7 @@ pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Resul
     }
     custom_role::delete_all(tx, found.id)?;
     team_setting::delete_privacy(tx, found.id)?;
+    invitation::forget_all(tx, found.organization.entity)?;
     ENTITIES.delete(tx, &found.organization.entity)?;
     ORGANIZATIONS.delete(tx, &found.id)?;
     Ok(())
