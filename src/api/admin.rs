@@ -26,7 +26,10 @@ use tokio::sync::mpsc;
 const LINES_WAITING: usize = 256;
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/admin/check", get(check)).route("/admin/dump", get(dump)).route("/admin/audit_check", get(check_audit_log))
+    Router::new()
+        .route("/admin/check", get(check))
+        .route("/admin/dump", get(dump))
+        .route("/admin/audit_check", get(check_audit_log))
 }
 
 /// `{"problem"}` for each fault, then `{"records", "objects"}`.

@@ -74,7 +74,8 @@ impl Wanted {
             }
         }
         let date = |name, text: Option<&str>| {
-            let wrong = || bad(name, "a date looks like 2026-01-31, 2026-01-31T12, 2026-01-31T12:30 or 2026-01-31T12:30:15");
+            let wrong =
+                || bad(name, "a date looks like 2026-01-31, 2026-01-31T12, 2026-01-31T12:30 or 2026-01-31T12:30:15");
             text.map(|text| Timestamp::parse(text).ok_or_else(wrong)).transpose()
         };
         let number = |name, text: Option<&str>, most: i64| {

@@ -102,7 +102,9 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_rfc3339_secs(), whole);
         }
-        for wrong in ["", "2026", "2026-1-31", "2026-02-30", "2026-01-31 12", "2026-01-31T25", "2026-01-31Tü", "+026-01-31"] {
+        for wrong in
+            ["", "2026", "2026-1-31", "2026-02-30", "2026-01-31 12", "2026-01-31T25", "2026-01-31Tü", "+026-01-31"]
+        {
             assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
     }

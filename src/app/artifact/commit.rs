@@ -14,10 +14,10 @@ use crate::db::repo::artifact::commit::{self, CountingManifest, Finish, Portion,
 use crate::db::repo::artifact::{self, draft, manifest};
 use crate::db::repo::garbage;
 use crate::db::tx::Read;
-use crate::domain::artifact::{Artifact, ArtifactState};
-use crate::domain::audit::AuditAction;
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest, ManifestKind};
 use crate::domain::artifact::manifest_file::{ListedEntry, ManifestFile, shortened};
+use crate::domain::artifact::{Artifact, ArtifactState};
+use crate::domain::audit::AuditAction;
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ArtifactId, EntityId, ManifestId, ObjectId};

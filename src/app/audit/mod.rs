@@ -10,6 +10,9 @@ mod reads;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::log_a_version;
+
 pub use chain::CheckedLog;
 pub(super) use reads::Reads;
 
@@ -22,9 +25,7 @@ use crate::db::repo::team::FoundTeam;
 use crate::db::repo::{audit, entity, user};
 use crate::db::schema::ENTITIES;
 use crate::db::tx::{Read, WriteTx};
-use crate::domain::audit::{
-    Actor, ArtifactSubject, AuditAction, AuditRecord, EntitySubject, Subject, UserSubject,
-};
+use crate::domain::audit::{Actor, ArtifactSubject, AuditAction, AuditRecord, EntitySubject, Subject, UserSubject};
 use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::id::{EntityId, OrganizationId, ProjectId, UserId};
 use crate::domain::project::Project;
@@ -100,7 +101,10 @@ impl Event {
             id: found.id,
             collection: within.id,
             digest: found.artifact.digest.clone(),
-            qualified_name: format!("{}/{}/{}{version}", at.entity.entity.name, at.project.name, within.collection.name),
+            qualified_name: format!(
+                "{}/{}/{}{version}",
+                at.entity.entity.name, at.project.name, within.collection.name
+            ),
         });
         self.entity(at.entity.id, &at.entity.entity).project(at.id, &at.project)
     }

@@ -63,9 +63,8 @@ impl App {
             }
             count += portion.len();
             let reads = portion.clone();
-            let written = self.db.write(move |tx| {
-                reads.iter().try_for_each(|(caller, event)| record(tx, caller, event.clone()))
-            });
+            let written =
+                self.db.write(move |tx| reads.iter().try_for_each(|(caller, event)| record(tx, caller, event.clone())));
             if let Err(error) = written.await {
                 self.reads.put_back(portion);
                 return Err(error);
