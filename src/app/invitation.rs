@@ -4,8 +4,8 @@
 use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::add_member;
-use super::{App, Error};
-use crate::access::{Action, Caller, Licence, TeamRole};
+use super::{App, Error, team_role};
+use crate::access::{Action, Caller, Licence};
 use crate::db::repo::{invitation, organization, team, user};
 use crate::db::tx::WriteTx;
 use crate::domain::audit::AuditAction;
@@ -22,26 +22,33 @@ pub enum Invited {
 
 impl App {
     /// Invites by user name or e-mail address.
-    pub async fn invite(&self, caller: &Caller, team: &str, who: &str, role: TeamRole) -> Result<Invited, Error> {
+    /// The role is one of the known ones, or a custom role by its name.
+    pub async fn invite(&self, caller: &Caller, team: &str, who: &str, role: &str) -> Result<Invited, Error> {
         if !who.contains('@') {
-            let member = self.put_team_member(caller, team, who, role.as_str()).await?;
+            let member = self.put_team_member(caller, team, who, role).await?;
             return Ok(Invited::Member(member.user));
         }
         check_email(who).map_err(|why| Error::invalid("email", &why))?;
         let name = name_of_existing("team", team)?;
-        let (asking, licence, email) = (*caller, self.licence(), who.to_owned());
+        let (asking, licence, email, role_name) = (*caller, self.licence(), who.to_owned(), role.to_owned());
         let invited = self.db.write(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&asking, Action::TeamMemberAdd, team::find(tx, &asking, &name)?, &licence, gone)?;
             if let Some(known) = colleague(tx, at.organization, &email)? {
                 return Ok(Err(known));
             }
-            if role == TeamRole::ViewOnly {
-                existing(&asking, Action::RoleAssignViewOnly, team::find(tx, &asking, &name)?, &licence, gone)?;
+            let given = team_role::parse(tx, at.organization, &role_name)?;
+            team_role::check_giving(tx, &asking, &at, given, &licence)?;
+            // Changing what somebody else has sent is changing a role.
+            let waiting = invitation::id_to(tx, &at, &email)?;
+            let sender = waiting.map(|id| invitation::sender(tx, id)).transpose()?.flatten();
+            if waiting.is_some() && sender != asking.user_id() {
+                existing(&asking, Action::TeamRoleChange, team::find(tx, &asking, &name)?, &licence, gone)?;
             }
-            let (id, invitation) = invitation::put(tx, &at, &email, role, asking.user_id())?;
+            let (id, invitation) = invitation::put(tx, &at, &email, given, asking.user_id())?;
             let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&email);
-            audit::record(tx, &asking, event.detail("role", role.as_str()).detail("invitation", id))?;
+            let event = event.detail("role", team_role::name_of(tx, given)?).detail("invitation", id);
+            audit::record(tx, &asking, event)?;
             Ok::<_, Error>(Ok((id, invitation)))
         });
         match invited.await? {
@@ -50,7 +57,7 @@ impl App {
                 Ok(Invited::Waiting(id, invitation))
             }
             Err(known) => {
-                let member = self.put_team_member(caller, team, known.as_str(), role.as_str()).await?;
+                let member = self.put_team_member(caller, team, known.as_str(), role).await?;
                 Ok(Invited::Member(member.user))
             }
         }
@@ -78,7 +85,11 @@ impl App {
         let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let gone = || missing("team", &name);
-            let at = existing(&caller, Action::TeamMemberAdd, team::find(tx, &caller, &name)?, &licence, gone)?;
+            // Where members may invite, they take back what they have sent themselves.
+            let sender = invitation::sender(tx, id)?;
+            let is_own = sender.is_some() && sender == caller.user_id();
+            let action = if is_own { Action::TeamMemberAdd } else { Action::TeamMemberRemove };
+            let at = existing(&caller, action, team::find(tx, &caller, &name)?, &licence, gone)?;
             let Some(deleted) = invitation::delete(tx, &at, id)? else { return Ok(false) };
             let event = Event::new(AuditAction::TeamUninvite).team(&at).email(&deleted.email);
             audit::record(tx, &caller, event.detail("invitation", id))?;
@@ -122,7 +133,7 @@ pub(super) fn accept_waiting(
         }
         team::add_member(tx, &at, id, role)?;
         let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
-        audit::record(tx, caller, event.role(None, Some(role.as_str())))?;
+        audit::record(tx, caller, event.role(None, Some(&team_role::name_of(tx, role)?)))?;
     }
     Ok(())
 }

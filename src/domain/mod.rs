@@ -10,6 +10,8 @@ pub mod audit_chain;
 pub mod chunk;
 pub mod clock;
 pub mod custom_chart;
+/// What organizations add to the known roles.
+pub mod custom_role;
 pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
@@ -37,8 +39,12 @@ pub mod run_config;
 pub mod run_query;
 /// Text that must not be printed.
 pub mod secret;
+/// What administrators change while the server runs.
+pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 /// People and their API keys.
 pub mod user;

@@ -15,6 +15,15 @@ pub struct User {
     pub system_admin: bool,
     pub entity: EntityId,
     pub created_at: Timestamp,
+    /// Since then nothing of theirs opens a door, and they count as nobody's admin; their places stay.
+    #[serde(default)]
+    pub deactivated_at: Option<Timestamp>,
+}
+
+impl User {
+    pub fn is_active(&self) -> bool {
+        self.deactivated_at.is_none()
+    }
 }
 
 /// A key's keyed hash; the key itself is shown once and kept nowhere.

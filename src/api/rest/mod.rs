@@ -5,9 +5,13 @@ mod extract;
 mod member;
 mod openapi;
 mod organization;
+mod project;
+mod role;
 pub mod routes;
 mod run;
+mod setting;
 mod team;
+mod team_setting;
 mod user;
 
 pub(super) use extract::Parameters;

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, run, team, user};
+use super::{openapi, organization, project, role, run, setting, team, team_setting, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,15 +26,33 @@ fn routes() -> Vec<Route> {
         get("/api/v1/organizations/{name}/members", organization::list_members),
         put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
         delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
+        get("/api/v1/organizations/{name}/privacy", team_setting::show_privacy),
+        patch("/api/v1/organizations/{name}/privacy", team_setting::update_privacy),
+        get("/api/v1/organizations/{name}/roles", role::list),
+        post("/api/v1/organizations/{name}/roles", role::create),
+        patch("/api/v1/organizations/{name}/roles/{role}", role::update),
+        delete("/api/v1/organizations/{name}/roles/{role}", role::delete),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        get("/api/v1/teams/{name}/settings", team_setting::show),
+        patch("/api/v1/teams/{name}/settings", team_setting::update),
+        post("/api/v1/projects", project::create),
+        get("/api/v1/projects", project::list),
+        get("/api/v1/projects/{entity}/{project}", project::show),
+        patch("/api/v1/projects/{entity}/{project}", project::update),
+        get("/api/v1/projects/{entity}/{project}/members", project::list_members),
+        put("/api/v1/projects/{entity}/{project}/members/{username}", project::put_member),
+        delete("/api/v1/projects/{entity}/{project}/members/{username}", project::remove_member),
         post("/api/v1/projects/{entity}/{project}/runs/delete", run::delete),
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
         get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
+        get("/api/v1/settings", setting::list),
+        put("/api/v1/settings/{key}", setting::put),
+        delete("/api/v1/settings/{key}", setting::reset),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }
@@ -58,6 +76,10 @@ fn post<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Ro
 
 fn put<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
     (Method::PUT, path, on(MethodFilter::PUT, handler))
+}
+
+fn patch<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::PATCH, path, on(MethodFilter::PATCH, handler))
 }
 
 fn delete<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {

@@ -1,6 +1,6 @@
 //! The audit log as use cases write it: what is there after each of them, and what is not.
 
-use crate::access::{Caller, Feature, TeamRole};
+use crate::access::{Caller, Feature};
 use crate::app::Error;
 use crate::app::artifact::testing::{Logged, contents};
 use crate::app::organization::JoinOrganization;
@@ -129,8 +129,8 @@ async fn people_organizations_teams_and_keys_leave_a_record_of_each_change() {
     app.put_team_member(&grace, "robots", "ada", "member").await.unwrap();
     app.put_team_member(&grace, "robots", "ada", "admin").await.unwrap();
     app.remove_team_member(&grace, "robots", "ada").await.unwrap();
-    app.invite(&grace, "robots", "edsger@example.com", TeamRole::Member).await.unwrap();
-    app.invite(&grace, "robots", "barbara@example.com", TeamRole::Member).await.unwrap();
+    app.invite(&grace, "robots", "edsger@example.com", "member").await.unwrap();
+    app.invite(&grace, "robots", "barbara@example.com", "member").await.unwrap();
     let waiting = app.list_invitations(&grace, "robots").await.unwrap();
     let barbara = waiting.iter().find(|(_, invitation)| invitation.email.starts_with("barbara")).unwrap().0;
     app.delete_invitation(&grace, "robots", barbara).await.unwrap();
@@ -193,7 +193,7 @@ async fn runs_projects_and_agents_leave_records_and_what_is_streamed_does_not() 
         world.create_run(run, false).await;
         app.set_run_state(ada, world.at(run), RunState::Finished).await.unwrap();
     }
-    let other = UpsertProject { entity: None, name: "other".into(), description: None };
+    let other = UpsertProject { entity: None, name: "other".into(), description: None, visibility: None };
     let (other, _) = app.upsert_project(ada, other).await.unwrap();
     world.recorded().await;
 
@@ -212,7 +212,8 @@ async fn runs_projects_and_agents_leave_records_and_what_is_streamed_does_not() 
     app.restore_runs(ada, vec![world.at("a"), world.at("b"), world.at("c")]).await.unwrap();
     let to = crate::app::project::ProjectPath::parse("ada", "other").unwrap();
     app.move_runs(ada, vec![world.at("d")], to.clone()).await.unwrap();
-    let describe = UpsertProject { entity: None, name: "other".into(), description: Some("d".into()) };
+    let describe =
+        UpsertProject { entity: None, name: "other".into(), description: Some("d".into()), visibility: None };
     app.upsert_project(ada, describe.clone()).await.unwrap();
     app.upsert_project(ada, describe).await.unwrap();
     app.rename_project(ada, to, "third").await.unwrap();

@@ -9,7 +9,7 @@ use crate::db::schema::{
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::id::{ApiKeyId, UserId};
-use crate::domain::user::KeyRecord;
+use crate::domain::user::{KeyRecord, User};
 
 /// More keys of one person than this are not shown at once.
 const SHOWN_MAX: usize = 1000;
@@ -42,7 +42,7 @@ fn grants(tx: &impl Read, caller: &Caller, owner: UserId) -> Result<Grants, DbEr
     let Some(own) = caller.user_id() else { return Ok(Grants::default()) };
     let mut team: Option<TeamRole> = None;
     for (_, id) in TEAMS_BY_USER.list(tx, &own, None, PLACES_MAX)? {
-        team = team.max(TEAM_MEMBERS.get(tx, &(id, own))?.map(|member| member.role));
+        team = team.max(TEAM_MEMBERS.get(tx, &(id, own))?.map(|member| member.counts_as()));
     }
     let mut administers = false;
     for (_, shared) in ORGANIZATIONS_BY_USER.list(tx, &owner, None, PLACES_MAX)? {
@@ -85,10 +85,10 @@ pub fn delete(tx: &mut WriteTx<'_>, key: &Allowed<FoundKey>) -> Result<(), DbErr
     Ok(())
 }
 
-/// Who a key belongs to.
+/// Who a key belongs to; a deactivated person's opens nothing.
 pub fn caller_of(tx: &impl Read, hash: &[u8; 32]) -> Result<Option<Caller>, DbError> {
     let Some(key) = API_KEY_BY_HASH.find(tx, hash)? else { return Ok(None) };
     let Some(record) = API_KEYS.get(tx, &key)? else { return Ok(None) };
-    let user = USERS.get(tx, &record.user)?;
+    let user = USERS.get(tx, &record.user)?.filter(User::is_active);
     Ok(user.map(|user| Caller::user(record.user, user.system_admin, KeyScope::Full)))
 }

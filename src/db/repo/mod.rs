@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod audit;
 pub mod audit_log;
 pub mod custom_chart;
+pub mod custom_role;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
@@ -15,12 +16,16 @@ pub mod invitation;
 pub mod lease;
 pub mod organization;
 pub mod project;
+pub mod project_member;
 pub mod run;
+/// System settings.
+pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+pub mod team_setting;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

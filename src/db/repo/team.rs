@@ -1,12 +1,13 @@
 //! Teams of an organization and who belongs to them.
 
-use super::entity;
 use super::organization::{self, FoundOrganization};
-use crate::access::{Action, Allowed, Caller, OrganizationRole, TeamRole, Unchecked};
+use super::{entity, project_member, team_setting, user};
+use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{ENTITIES, TEAM_ADMINS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::custom_role::GivenRole;
 use crate::domain::entity::{Entity, EntityKind, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
@@ -31,7 +32,12 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
     let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
     let EntityKind::Team(organization) = entity.kind else { return Ok(None) };
     let found = entity::FoundEntity { id, entity };
-    let grants = entity::grants_in(tx, caller, &found)?;
+    let settings = team_setting::in_force(tx, id)?;
+    let grants = Grants {
+        listed: !settings.hidden,
+        members_invite: settings.members_invite,
+        ..entity::grants_in(tx, caller, &found)?
+    };
     Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
 }
 
@@ -69,7 +75,7 @@ pub fn create(
     let entity = Entity { name, kind: EntityKind::Team(at.id), created_at };
     ENTITIES.put(tx, &id, &entity)?;
     for user in admins {
-        TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember { role: TeamRole::Admin, since: created_at })?;
+        TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember::new(TeamRole::Admin, created_at))?;
     }
     Ok(FoundTeam { id, entity, organization: at.id })
 }
@@ -97,10 +103,10 @@ pub fn add_member(
     tx: &mut WriteTx<'_>,
     team: &Allowed<FoundTeam>,
     user: UserId,
-    role: TeamRole,
+    role: impl Into<GivenRole>,
 ) -> Result<TeamMember, PutError> {
     team.must_be(Action::TeamMemberAdd);
-    let added = TeamMember { role, since: tx.now() };
+    let added = TeamMember::new(role, tx.now());
     TEAM_MEMBERS.put(tx, &(team.id, user), &added)?;
     Ok(added)
 }
@@ -111,10 +117,10 @@ pub fn change_role(
     team: &Allowed<FoundTeam>,
     user: UserId,
     before: TeamMember,
-    role: TeamRole,
+    role: impl Into<GivenRole>,
 ) -> Result<TeamMember, PutError> {
     team.must_be(Action::TeamRoleChange);
-    let changed = TeamMember { role, ..before };
+    let changed = TeamMember::new(role, before.since);
     TEAM_MEMBERS.put(tx, &(team.id, user), &changed)?;
     Ok(changed)
 }
@@ -126,13 +132,19 @@ pub fn remove_member(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, user: User
         matches!(action, Action::TeamMemberRemove | Action::TeamLeave),
         "checked for {action} and used for removing a member"
     );
-    TEAM_MEMBERS.delete(tx, &(team.id, user))?;
+    delete_place(tx, team.id, user)
+}
+
+/// A place in a team, with what hangs on it.
+pub(super) fn delete_place(tx: &mut WriteTx<'_>, team: EntityId, user: UserId) -> Result<(), DbError> {
+    project_member::remove_from_team(tx, team, user)?;
+    TEAM_MEMBERS.delete(tx, &(team, user))?;
     Ok(())
 }
 
 /// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
-/// organization has no more than a viewer's rights, and so does not count.
-pub fn is_last_admin(tx: &impl Read, team: EntityId, user: UserId) -> Result<bool, DbError> {
+/// organization has no more than a viewer's rights, and so does not count, nor does who is deactivated.
+pub fn is_last_admin(tx: &impl Read, team: EntityId, person: UserId) -> Result<bool, DbError> {
     let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
         return Ok(false);
     };
@@ -142,11 +154,12 @@ pub fn is_last_admin(tx: &impl Read, team: EntityId, user: UserId) -> Result<boo
         let Some(last) = page.last().copied() else { return Ok(is_admin) };
         for (_, admin) in page {
             let place = organization::member(tx, organization, admin)?;
-            let counts = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
-            if counts && admin != user {
+            let may_act = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
+            let counts = may_act && user::is_active(tx, admin)?;
+            if counts && admin != person {
                 return Ok(false);
             }
-            is_admin |= counts && admin == user;
+            is_admin |= counts && admin == person;
         }
         after = Some(last);
     }

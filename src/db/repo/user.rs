@@ -1,11 +1,11 @@
 //! People and their personal entities.
 
-use super::entity;
+use super::{entity, project_member, team};
 use crate::access::{Action, Allowed, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME, SYSTEM_ADMINS,
-    TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -48,6 +48,7 @@ pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) 
         system_admin: new.system_admin,
         entity,
         created_at,
+        deactivated_at: None,
     };
     USERS.put(tx, &id, &user)?;
     Ok((id, user))
@@ -87,21 +88,26 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
             API_KEYS.delete(tx, &key)?;
         }
         for (_, team) in teams {
-            TEAM_MEMBERS.delete(tx, &(team, *id))?;
+            team::delete_place(tx, team, *id)?;
         }
         for (_, organization) in organizations {
             ORGANIZATION_MEMBERS.delete(tx, &(organization, *id))?;
         }
     }
+    project_member::remove_person(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
     USERS.delete(tx, id)?;
     Ok(())
 }
 
-/// Whether anybody besides `id` administers the instance.
-pub fn has_other_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
-    let admins = SYSTEM_ADMINS.list(tx, &(), None, 2)?;
-    Ok(admins.iter().any(|admin| *admin != id))
+/// Whether the person administers the instance, and nobody else does. Who is deactivated does not count.
+pub fn is_last_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
+    Ok(SYSTEM_ADMINS.list(tx, &(), None, 2)? == [id])
+}
+
+/// Whether the person is there and may sign in.
+pub fn is_active(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
+    Ok(USERS.get(tx, &id)?.is_some_and(|user| user.is_active()))
 }
 
 /// Whether there is anybody at all.
