@@ -31,12 +31,12 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
-    /// Show and change the system settings.
-    #[command(subcommand)]
-    Settings(settings::Settings),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -69,8 +69,8 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
-        Command::Settings(command) => settings::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),
