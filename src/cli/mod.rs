@@ -5,6 +5,7 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod invitation;
 mod mail;
 mod opening;
 mod output;
@@ -32,15 +33,18 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Who is invited into teams and organizations.
+    #[command(subcommand)]
+    Invitation(invitation::Invitation),
     /// The mails of the server.
     #[command(subcommand)]
     Mail(mail::Mail),
-    /// Show and change the system settings.
-    #[command(subcommand)]
-    Settings(settings::Settings),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -73,9 +77,10 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Invitation(command) => invitation::run(command),
         Command::Mail(command) => mail::run(command),
-        Command::Settings(command) => settings::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -162,8 +162,10 @@ pub struct UserSubject {
 /// recognized: what is forgotten here is hidden, not shown.
 const IMPERSONAL_DETAILS: &[&str] = &[
     "action",
+    "actions",
     "api_key",
     "artifacts",
+    "base",
     "by",
     "collection",
     "count",
@@ -180,6 +182,7 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "role_before",
     "runs",
     "scope",
+    "setting",
     "sweep",
     "system_admin",
     "to",

@@ -2,6 +2,7 @@
 
 pub mod error;
 mod extract;
+mod invitation;
 mod mail;
 mod member;
 mod openapi;

@@ -2,7 +2,8 @@
 
 use super::error::ErrorBody;
 use super::{
-    mail, organization, password, project, role, run, second_factor, session, setting, setup, team, team_setting, user,
+    invitation, mail, organization, password, project, role, run, second_factor, session, setting, setup, team,
+    team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
@@ -34,6 +35,16 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         second_factor::confirm,
         second_factor::renew_codes,
         second_factor::disable,
+        invitation::create,
+        invitation::list,
+        invitation::delete,
+        invitation::create_link,
+        invitation::create_in_organization,
+        invitation::list_of_organization,
+        invitation::delete_of_organization,
+        invitation::create_organization_link,
+        invitation::show,
+        invitation::accept,
         mail::list,
         mail::test,
         organization::create,

@@ -2,8 +2,8 @@
 
 use super::error::RestError;
 use super::{
-    mail, openapi, organization, password, project, role, run, second_factor, session, setting, setup, team,
-    team_setting, user,
+    invitation, mail, openapi, organization, password, project, role, run, second_factor, session, setting, setup,
+    team, team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -40,6 +40,16 @@ fn routes() -> Vec<Route> {
         post("/api/v1/second-factor/confirm", second_factor::confirm),
         post("/api/v1/second-factor/recovery-codes", second_factor::renew_codes),
         post("/api/v1/second-factor/disable", second_factor::disable),
+        post("/api/v1/teams/{name}/invitations", invitation::create),
+        get("/api/v1/teams/{name}/invitations", invitation::list),
+        delete("/api/v1/teams/{name}/invitations/{id}", invitation::delete),
+        post("/api/v1/teams/{name}/invitations/{id}/link", invitation::create_link),
+        post("/api/v1/organizations/{name}/invitations", invitation::create_in_organization),
+        get("/api/v1/organizations/{name}/invitations", invitation::list_of_organization),
+        delete("/api/v1/organizations/{name}/invitations/{id}", invitation::delete_of_organization),
+        post("/api/v1/organizations/{name}/invitations/{id}/link", invitation::create_organization_link),
+        get("/api/v1/invitations/{token}", invitation::show),
+        post("/api/v1/invitations/{token}/accept", invitation::accept),
         get("/api/v1/mail", mail::list),
         post("/api/v1/mail/test", mail::test),
         post("/api/v1/organizations", organization::create),

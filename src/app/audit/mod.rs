@@ -10,6 +10,9 @@ mod reads;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::log_a_version;
+
 pub use chain::CheckedLog;
 pub(super) use reads::Reads;
 

@@ -138,23 +138,29 @@ fn check_is_new(tx: &impl Read, found: &Invitation) -> Result<(), Error> {
 
 fn show(tx: &impl Read, found: Invitation) -> Result<ShownInvitation, Error> {
     let into = entity::name_of(tx, found.entity())?.ok_or_else(dead)?.to_string();
-    let inviter = found.invited_by.map(|id| user::get(tx, id)).transpose()?.flatten();
-    let (is_team, role) = match found.into {
-        InvitedInto::Team { role, custom_role, .. } => {
-            let given = invitation::given(tx, role, custom_role)?;
-            (true, team_role::name_of(tx, given)?)
-        }
-        InvitedInto::Organization { role, .. } => (false, role.as_str().to_owned()),
-    };
     Ok(ShownInvitation {
         into,
-        is_team,
-        role,
-        invited_by: inviter.map(|user| user.name.to_string()),
+        is_team: matches!(found.into, InvitedInto::Team { .. }),
+        role: role_of(tx, &found)?,
+        invited_by: inviter(tx, &found)?,
         expires_at: found.expires_at,
         has_account: user::id_of(tx, &found.email)?.is_some(),
         email: found.email,
     })
+}
+
+pub(super) fn inviter(tx: &impl Read, found: &Invitation) -> Result<Option<String>, Error> {
+    let inviter = found.invited_by.map(|id| user::get(tx, id)).transpose()?.flatten();
+    Ok(inviter.map(|user| user.name.to_string()))
+}
+
+pub(super) fn role_of(tx: &impl Read, found: &Invitation) -> Result<String, Error> {
+    match found.into {
+        InvitedInto::Team { role, custom_role, .. } => {
+            team_role::name_of(tx, invitation::given(tx, role, custom_role)?)
+        }
+        InvitedInto::Organization { role, .. } => Ok(role.as_str().to_owned()),
+    }
 }
 
 /// Carries out the invitations that wait for the address of a person whom an administrator makes.

@@ -7,8 +7,8 @@ mod organization;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Accepted, NewPerson, ShownInvitation};
 pub(super) use accept::accept_waiting;
+pub use accept::{Accepted, NewPerson, ShownInvitation};
 
 use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
@@ -45,6 +45,30 @@ impl InvitationLink {
     /// The page that it leads to, for who copies it.
     pub fn url(&self, base: &str) -> String {
         letter::invitation_url(base, self.token.expose())
+    }
+}
+
+/// An invitation in a list.
+#[derive(Debug, Clone)]
+pub struct ListedInvitation {
+    pub id: InvitationId,
+    pub email: String,
+    /// The name of the custom role, if it is one.
+    pub role: String,
+    /// The user name of who sent it, as long as they are here.
+    pub invited_by: Option<String>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Its link can still be used.
+    pub is_open: bool,
+}
+
+impl ListedInvitation {
+    fn of(tx: &impl Read, (id, found): (InvitationId, Invitation), now: Timestamp) -> Result<Self, Error> {
+        let (role, invited_by, is_open) =
+            (accept::role_of(tx, &found)?, accept::inviter(tx, &found)?, found.is_open(now));
+        let Invitation { email, created_at, expires_at, .. } = found;
+        Ok(Self { id, email, role, invited_by, created_at, expires_at, is_open })
     }
 }
 
@@ -124,8 +148,24 @@ impl App {
         listed.await
     }
 
+    /// The same, as those see it who may invite.
+    pub async fn show_invitations(&self, caller: &Caller, team: &str) -> Result<Vec<ListedInvitation>, Error> {
+        let name = name_of_existing("team", team)?;
+        let (caller, licence, now) = (*caller, self.licence(), self.clock.now());
+        let listed = self.db.read(move |tx| {
+            let at = find(tx, &caller, Action::TeamMemberAdd, &name, &licence)?;
+            invitation::list(tx, &at)?.into_iter().map(|found| ListedInvitation::of(tx, found, now)).collect()
+        });
+        listed.await
+    }
+
     /// Makes another link for an invitation, to hand over or because the mail was lost; the one before ends.
-    pub async fn renew_invitation(&self, caller: &Caller, team: &str, id: InvitationId) -> Result<InvitationLink, Error> {
+    pub async fn renew_invitation(
+        &self,
+        caller: &Caller,
+        team: &str,
+        id: InvitationId,
+    ) -> Result<InvitationLink, Error> {
         let name = name_of_existing("team", team)?;
         let token = Token::generate();
         let hash = self.account.links.hash(token.expose());

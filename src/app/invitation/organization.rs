@@ -1,6 +1,6 @@
 //! Invitations into organizations, by their admins.
 
-use super::{InvitationLink, Invited, LinkToBe, Place, colleague, gone, write_mail};
+use super::{InvitationLink, Invited, LinkToBe, ListedInvitation, Place, colleague, gone, write_mail};
 use crate::access::{Action, Caller};
 use crate::app::audit::{self, Event};
 use crate::app::existing::name_of_existing;
@@ -9,7 +9,6 @@ use crate::app::{App, Error};
 use crate::db::repo::invitation::{self, NewInvitation};
 use crate::domain::audit::AuditAction;
 use crate::domain::id::InvitationId;
-use crate::domain::invitation::Invitation;
 use crate::domain::user::check_email;
 use crate::secrets::Token;
 
@@ -59,16 +58,17 @@ impl App {
     }
 
     /// The invitations into an organization that wait.
-    pub async fn list_organization_invitations(
+    pub async fn show_organization_invitations(
         &self,
         caller: &Caller,
         organization: &str,
-    ) -> Result<Vec<(InvitationId, Invitation)>, Error> {
+    ) -> Result<Vec<ListedInvitation>, Error> {
         let name = name_of_existing("organization", organization)?;
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, now) = (*caller, self.licence(), self.clock.now());
         let listed = self.db.read(move |tx| {
             let at = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
-            Ok::<_, Error>(invitation::list_of_organization(tx, &at)?)
+            let found = invitation::list_of_organization(tx, &at)?;
+            found.into_iter().map(|found| ListedInvitation::of(tx, found, now)).collect()
         });
         listed.await
     }
