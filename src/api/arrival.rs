@@ -70,7 +70,7 @@ impl FromRequestParts<Shared> for Anybody {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, RestError> {
         // Another site's page must not sign somebody in as somebody else, nor use up a link.
-        if sender_of(parts, shared) == Sender::Other {
+        if !only_reads(&parts.method) && sender_of(parts, shared) == Sender::Other {
             return Err(Error::CrossSite.into());
         }
         let visitor = visitor_of(parts, shared);

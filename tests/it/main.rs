@@ -6,6 +6,7 @@ mod artifact;
 mod artifact_permission;
 mod browser;
 mod cli;
+mod invitation;
 mod mail;
 mod organization;
 mod permission;

@@ -43,7 +43,11 @@ pub async fn post(
 ) -> Response {
     let caller = match asking {
         Ok(Visiting(caller)) => caller,
-        Err(error) => return refuse(error.status_code().0, &error.message()),
+        Err(error) => {
+            let mut response = refuse(error.status_code().0, &error.message());
+            error.add_advice_to(&mut response);
+            return response;
+        }
     };
     let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {
         Ok(body) => body,

@@ -75,6 +75,13 @@ impl RestError {
         }
     }
 
+    /// What only the error knows to advise; the rest goes by the status.
+    pub(in crate::api) fn add_advice_to(&self, response: &mut Response) {
+        if let Self::App(error) = self {
+            add_advice_of(error, response);
+        }
+    }
+
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::App(Error::Invalid { field, .. }) | Self::Parameter(field, _) => Some(field),
@@ -89,9 +96,7 @@ impl IntoResponse for RestError {
         let error = ErrorDetail { code, message: self.message(), field: self.field() };
         let mut response = (status, Json(ErrorBody { error })).into_response();
         add_advice(&mut response);
-        if let Self::App(error) = &self {
-            add_advice_of(error, &mut response);
-        }
+        self.add_advice_to(&mut response);
         response
     }
 }
