@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
 mod audit;
 mod check;
 mod check_config;
@@ -31,6 +32,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Who may do what, and why.
+    #[command(subcommand)]
+    Access(access::Access),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -69,6 +73,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),

@@ -177,6 +177,7 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "from",
     "invitation",
     "kind",
+    "on",
     "rewound_to_step",
     "role",
     "role_before",
