@@ -37,6 +37,9 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     if caller.principal == Principal::System {
         return Ok(());
     }
+    if caller.confined_key().is_some() && !grants.within_key {
+        return Err(outside_key(action));
+    }
     let granted = granted(caller, action, grants);
     if granted != Granted::Yes {
         return Err(refusal(caller, action, grants, granted));
@@ -47,6 +50,15 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     match action.rule().needs {
         Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
         _ => Ok(()),
+    }
+}
+
+/// A key for some teams or projects is as good as its owner would be who belongs to nothing else.
+fn outside_key(action: Action) -> Refusal {
+    match action.area() {
+        // These name no object that could be hidden.
+        Area::Keys | Area::System => Refusal::Forbidden { action, reason: Reason::KeyScope },
+        _ => Refusal::Hidden,
     }
 }
 
@@ -106,7 +118,7 @@ fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
                 registry_column(action, grants, role),
             ];
             let by_role = best(action, grants, columns.into_iter().flatten());
-            by_role.max(by_visibility(action, grants, role))
+            by_role.max(by_visibility(caller, action, grants, role))
         }
     }
 }
@@ -176,10 +188,13 @@ fn registry_column(action: Action, grants: &Grants, role: Option<TeamRole>) -> O
 }
 
 /// What a project's visibility gives to every signed-in user. Who is view-only there stays so.
-fn by_visibility(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+/// A service account finds only open projects outside its home, and those that anybody may read.
+fn by_visibility(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let is_guest = caller.service.is_some() && role.is_none();
     let view_only = role == Some(TeamRole::ViewOnly) || grants.organization == Some(OrganizationRole::Viewer);
     let reads = if view_only { reads_project(action) && action.is_read() } else { reads_project(action) };
     match grants.visibility {
+        Some(Visibility::Public) if is_guest && !grants.anonymous_reading => Granted::No,
         Some(Visibility::Open | Visibility::Public) if reads => Granted::Yes,
         Some(Visibility::Open) if !view_only => in_open_project(action, grants),
         _ => Granted::No,

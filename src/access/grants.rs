@@ -22,6 +22,9 @@ pub struct Grants {
     pub personal: bool,
     /// The caller is an admin of the team's own model registry.
     pub registry_admin: bool,
+    /// The object lies in what the caller's key is limited to. Asked only of a key that is limited: outside, such a key
+    /// opens nothing, whatever its owner may.
+    pub within_key: bool,
     /// The instance lets visitors who did not sign in see public projects.
     pub anonymous_reading: bool,
 }

@@ -2,7 +2,7 @@
 
 /// Alerts of runs.
 mod alert;
-/// API keys of people.
+/// API keys of people and service accounts.
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
@@ -26,6 +26,8 @@ pub mod file;
 /// Reading what was logged.
 pub mod history;
 pub mod invitation;
+/// When keys were last used.
+mod key_use;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
@@ -45,6 +47,8 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// Accounts that are no people.
+pub mod service_account;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -181,6 +185,8 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    /// Which keys were used lately.
+    key_uses: Arc<key_use::KeyUses>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -216,6 +222,7 @@ impl App {
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
+            key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,

@@ -3,15 +3,16 @@
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, invitation, last_admin};
+use super::{App, Error, api_key, invitation, last_admin};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
-use crate::db::repo::{api_key, entity};
+use crate::db::repo::{self, entity};
 use crate::db::tx::Read;
+use crate::domain::api_key::KeyRecord;
 use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User, check_email};
+use crate::domain::user::{User, check_email};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.
@@ -69,9 +70,9 @@ impl App {
             let (id, user) =
                 user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
             if let Some((hash, begins_with)) = &kept {
-                let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
-                let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
-                api_key::create(tx, &of, &KeyRecord { user: id, hash, begins_with, description: None, created_at })?;
+                let of = caller.may(Action::ApiKeyImport, repo::api_key::of(tx, &caller, id)?, &licence)?;
+                let record = KeyRecord::unlimited(id, *hash, begins_with.clone(), tx.now());
+                api_key::keep(tx, &caller, &of, &record)?;
             }
             organization::join(tx, &caller, id, &input.organization, &licence)?;
             invitation::accept_waiting(tx, (id, &user), &licence)?;

@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// API keys as they are kept.
+pub mod api_key;
 /// Versioned sets of files.
 pub mod artifact;
 /// What was done, by whom, to what.
@@ -36,5 +38,5 @@ pub mod secret;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
-/// People and their API keys.
+/// People and service accounts.
 pub mod user;

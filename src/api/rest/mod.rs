@@ -1,5 +1,6 @@
 //! `/api/v1`: JSON for administrators and scripts. Errors are `{"error": {"code", "message", "field"?}}`.
 
+mod api_key;
 pub mod error;
 mod extract;
 mod member;
@@ -7,5 +8,6 @@ mod openapi;
 mod organization;
 pub mod routes;
 mod run;
+mod service_account;
 mod team;
 mod user;

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, run, team, user};
+use super::{api_key, openapi, organization, run, service_account, team, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,6 +31,35 @@ fn routes() -> Vec<Route> {
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        post("/api/v1/teams/{name}/service-accounts", service_account::create_in_team),
+        get("/api/v1/teams/{name}/service-accounts", service_account::list_in_team),
+        delete("/api/v1/teams/{name}/service-accounts/{account}", service_account::delete_in_team),
+        post("/api/v1/teams/{name}/service-accounts/{account}/api-keys", service_account::create_key_in_team),
+        get("/api/v1/teams/{name}/service-accounts/{account}/api-keys", service_account::list_keys_in_team),
+        delete("/api/v1/teams/{name}/service-accounts/{account}/api-keys/{id}", service_account::delete_key_in_team),
+        post("/api/v1/organizations/{name}/service-accounts", service_account::create_in_organization),
+        get("/api/v1/organizations/{name}/service-accounts", service_account::list_in_organization),
+        patch("/api/v1/organizations/{name}/service-accounts/{account}", service_account::update_in_organization),
+        delete("/api/v1/organizations/{name}/service-accounts/{account}", service_account::delete_in_organization),
+        post(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys",
+            service_account::create_key_in_organization,
+        ),
+        get(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys",
+            service_account::list_keys_in_organization,
+        ),
+        delete(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys/{id}",
+            service_account::delete_key_in_organization,
+        ),
+        post("/api/v1/api-keys", api_key::create),
+        get("/api/v1/api-keys", api_key::list),
+        patch("/api/v1/api-keys/{id}", api_key::rename),
+        delete("/api/v1/api-keys/{id}", api_key::delete),
+        post("/api/v1/users/{username}/api-keys", api_key::create_for_person),
+        get("/api/v1/users/{username}/api-keys", api_key::list_of_person),
+        delete("/api/v1/users/{username}/api-keys/{id}", api_key::delete_of_person),
         post("/api/v1/projects/{entity}/{project}/runs/delete", run::delete),
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
@@ -58,6 +87,10 @@ fn post<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Ro
 
 fn put<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
     (Method::PUT, path, on(MethodFilter::PUT, handler))
+}
+
+fn patch<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::PATCH, path, on(MethodFilter::PATCH, handler))
 }
 
 fn delete<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {

@@ -14,6 +14,8 @@ pub mod invitation;
 pub mod organization;
 pub mod project;
 pub mod run;
+/// Accounts that are no people.
+pub mod service_account;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.

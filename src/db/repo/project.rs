@@ -80,7 +80,8 @@ fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unc
 /// What the caller holds for things inside the project; ownership is each thing's own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
     let grants = entity::grants_in(tx, caller, &found.entity)?;
-    Ok(Grants { visibility: Some(found.project.visibility), ..grants })
+    let within_key = grants.within_key || entity::is_within_key(tx, caller, found.entity.id, Some(found.id))?;
+    Ok(Grants { visibility: Some(found.project.visibility), within_key, ..grants })
 }
 
 /// Makes a project that only its entity's people see.

@@ -2,7 +2,7 @@
 
 use super::entity;
 use super::organization::{self, FoundOrganization};
-use crate::access::{Action, Allowed, Caller, OrganizationRole, TeamRole, Unchecked};
+use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{ENTITIES, TEAM_ADMINS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION};
 use crate::db::table::PutError;
@@ -35,12 +35,18 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
     Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
 }
 
+/// What the caller holds in a team, for what belongs to it.
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Grants, DbError> {
+    let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(Grants::default()) };
+    entity::grants_in(tx, caller, &entity::FoundEntity { id, entity })
+}
+
 /// The id of the team of that name, for code that goes on to check it.
 pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<(EntityId, OrganizationId)>, DbError> {
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Team(organization) => Some((found.id, organization)),
-        EntityKind::Person(_) | EntityKind::Organization(_) => None,
+        EntityKind::Person(_) | EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => None,
     })
 }
 
