@@ -1,7 +1,7 @@
 //! People and service accounts.
 
 use super::clock::Timestamp;
-use super::id::{EntityId, OrganizationId, UserId};
+use super::id::{EntityId, OrganizationId};
 use super::name::EntityName;
 use serde::{Deserialize, Serialize};
 
