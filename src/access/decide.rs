@@ -29,6 +29,8 @@ pub enum Reason {
     Role,
     #[error("the scope of this API key does not cover it; use a key with a wider scope")]
     KeyScope,
+    #[error("personal projects are turned off on this server; name a team as the entity")]
+    PersonalProjects,
 }
 
 /// Whether the caller may do the action on the object whose grants are given.
@@ -47,6 +49,9 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     if !caller.scope.covers(action) {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
     }
+    if grants.closed && fills_projects(action) {
+        return Err(Refusal::Forbidden { action, reason: Reason::PersonalProjects });
+    }
     match action.rule().needs {
         Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
         _ => Ok(()),
@@ -60,6 +65,12 @@ fn outside_key(action: Action) -> Refusal {
         Area::Keys | Area::System => Refusal::Forbidden { action, reason: Reason::KeyScope },
         _ => Refusal::Hidden,
     }
+}
+
+/// Making a project, and logging to one.
+fn fills_projects(action: Action) -> bool {
+    use Action::{ArtifactCreate, ProjectCreate, RunLog, SweepAgent, SweepCreate};
+    matches!(action, ProjectCreate | RunLog | SweepCreate | SweepAgent | ArtifactCreate)
 }
 
 /// What all roles of the caller give together, best last.

@@ -27,6 +27,8 @@ pub struct Grants {
     pub within_key: bool,
     /// The instance lets visitors who did not sign in see public projects.
     pub anonymous_reading: bool,
+    /// The entity is a person's own, and the instance wants no projects in these.
+    pub closed: bool,
 }
 
 /// The features that may be newly used. An expired licence is [`Licence::none`].

@@ -8,7 +8,7 @@ mod proof;
 
 pub use crate::domain::api_key::KeyScope;
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
-pub use caller::{Caller, PresentedKey, Principal};
+pub use caller::{Caller, InstanceRules, PresentedKey, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Feature, Rule};

@@ -22,6 +22,9 @@ use crate::domain::id::{ApiKeyId, UserId};
 use crate::domain::user::ServiceHome;
 use crate::secrets::{ApiKey, Secret};
 
+const CREATION_IS_OFF: &str = "new API keys are turned off on this server, but for service accounts of organizations; ask \
+    one of its administrators";
+
 const NAME_CHARS_MAX: usize = 1000;
 
 /// Whose keys are meant.
@@ -82,10 +85,14 @@ impl App {
             None => ApiKey::generate(),
             Some(given) => ApiKey::check_imported(given.expose()).map_err(|why| Error::invalid("api_key", &why))?,
         };
+        let people_may = self.system_settings().api_key_creation;
         let (hash, begins_with, is_given) = (self.keys.hash(key.expose()), key.begins_with(), new.given.is_some());
         let (caller, licence) = (*caller, self.licence());
         let created = self.db.write(move |tx| {
             let (owner, holder) = owner_of_keys(tx, &caller, &whose, &licence)?;
+            if !people_may && holder != Holder::AccountOfOrganization {
+                return Err(Error::Forbidden(CREATION_IS_OFF.into()));
+            }
             let purpose = if is_given { Action::ApiKeyImport } else { action_for(holder, Purpose::Make) };
             let of = caller.may(purpose, api_key::of(tx, &caller, owner)?, &licence)?;
             let targets = new.limit.as_ref().map(|limit| target::find(tx, &caller, limit, &licence)).transpose()?;

@@ -1,8 +1,7 @@
 //! The last admin of a team, an organization or the instance keeps their place, whoever asks and by whatever way.
-//! A scope that has no admin is not touched by this.
+//! Only who is active counts as one. A scope that has no admin is not touched by this.
 
 use super::Error;
-use crate::access::OrganizationRole;
 use crate::db::repo::{entity, organization, team, user};
 use crate::db::tx::Read;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
@@ -27,20 +26,25 @@ pub(super) fn check_teams_of(tx: &impl Read, organization: OrganizationId, user:
 
 /// Before somebody leaves the organization or loses the role in it.
 pub(super) fn check_organization(tx: &impl Read, organization: OrganizationId, user: UserId) -> Result<(), Error> {
-    let role = organization::member(tx, organization, user)?.map(|member| member.role);
-    if role != Some(OrganizationRole::Admin) || organization::has_other_admin(tx, organization, user)? {
+    if !organization::is_last_admin(tx, organization, user)? {
         return Ok(());
     }
     let Some(name) = organization::name_of(tx, organization)? else { return Ok(()) };
     last_admin(tx, user, &format!("organization `{name}`"))
 }
 
-/// Before a person is deleted.
-pub(super) fn check_person(tx: &impl Read, id: UserId, person: &User) -> Result<(), Error> {
-    if person.system_admin && !user::has_other_system_admin(tx, id)? {
+/// Before somebody stops to administer the instance.
+pub(super) fn check_instance(tx: &impl Read, id: UserId, person: &User) -> Result<(), Error> {
+    if user::is_last_system_admin(tx, id)? {
         let why = format!("`{}` is the last system admin; make somebody else one first", person.name);
         return Err(Error::Conflict(why));
     }
+    Ok(())
+}
+
+/// Before a person is deleted or deactivated.
+pub(super) fn check_person(tx: &impl Read, id: UserId, person: &User) -> Result<(), Error> {
+    check_instance(tx, id, person)?;
     for organization in entity::organizations_of(tx, id)? {
         check_organization(tx, organization, id)?;
         check_teams_of(tx, organization, id)?;

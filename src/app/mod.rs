@@ -49,6 +49,8 @@ pub mod seal;
 mod seal_tests;
 /// Accounts that are no people.
 pub mod service_account;
+/// System settings.
+pub mod setting;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -73,6 +75,7 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::domain::setting::SettingValues;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
@@ -92,6 +95,8 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    /// System settings that nobody is to change while the server runs.
+    pub fixed_settings: SettingValues,
     pub clock: Clock,
 }
 
@@ -161,6 +166,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot read the system settings: {0}")]
+    Settings(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -177,6 +184,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What administrators have set.
+    system_settings: Arc<setting::CurrentSettings>,
     /// What commits of artifacts have in common.
     commits: Arc<artifact::CommitGate>,
     /// What lists of runs are answered from.
@@ -207,6 +216,7 @@ impl App {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
         let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
+        let system_settings = Arc::new(setting::CurrentSettings::new(opening.fixed_settings.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
@@ -219,6 +229,7 @@ impl App {
             licence: Arc::default(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            system_settings,
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
@@ -228,6 +239,7 @@ impl App {
             clock,
             started_at,
         };
+        app.read_settings().await.map_err(OpenError::Settings)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
     }

@@ -276,7 +276,7 @@ pub(super) fn owner_of_new_run(
     let by_email = attribution.email.as_deref().filter(|email| email.contains('@'));
     for text in by_name.into_iter().chain(by_email) {
         let Some(person) = user::id_of(tx, text)? else { continue };
-        let is_active = user::get(tx, person)?.is_some_and(|person| person.deactivated_at.is_none());
+        let is_active = user::get(tx, person)?.is_some_and(|person| person.is_active());
         if is_active && team::member(tx, team, person)?.is_some() {
             return Ok(Some(person));
         }

@@ -206,7 +206,8 @@ impl App {
             },
         };
         let dead = || Error::BadUrl("whoever asked for it lost the right to it; ask for a new one".into());
-        Ok((grant, found.ok_or_else(dead)?))
+        let caller = found.ok_or_else(dead)?;
+        Ok((grant, Caller { instance: self.instance_rules(), ..caller }))
     }
 }
 

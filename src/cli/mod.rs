@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod api_key;
 mod check;
 mod check_config;
 mod db;
@@ -7,6 +8,8 @@ mod door;
 mod opening;
 mod output;
 mod serve;
+mod service_account;
+mod settings;
 mod user;
 
 use crate::config::{self, Config};
@@ -29,6 +32,15 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
+    /// Make, list and delete accounts that are no people.
+    #[command(subcommand)]
+    ServiceAccount(service_account::ServiceAccount),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -61,6 +73,9 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::ServiceAccount(command) => service_account::run(command),
+        Command::ApiKey(command) => api_key::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

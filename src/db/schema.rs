@@ -4,6 +4,7 @@ mod artifact;
 mod audit;
 mod people;
 mod run;
+mod setting;
 mod sweep;
 
 use super::key::Key;
@@ -29,6 +30,7 @@ use crate::domain::id::{
 use crate::domain::invitation::Invitation;
 use crate::domain::project::Project;
 use crate::domain::run::{Alert, Run};
+use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::user::User;
@@ -41,7 +43,7 @@ pub const USERS: Table<UserId, User> = Table::new(2, "users");
 /// By the e-mail in lower case.
 pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email");
 
-/// Those who administer the instance.
+/// Those who administer the instance and are active.
 pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
@@ -191,6 +193,9 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+/// Those that were changed, by their keys.
+pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
 
@@ -235,6 +240,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &SETTINGS,
         &AUDIT_PENDING,
     ],
     indexes: &[

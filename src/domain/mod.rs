@@ -35,6 +35,8 @@ pub mod run_config;
 pub mod run_query;
 /// Text that must not be printed.
 pub mod secret;
+/// What administrators change while the server runs.
+pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;

@@ -17,7 +17,7 @@ pub struct User {
     /// Where a run goes that names no entity: a person's own, the team of a service account.
     pub entity: EntityId,
     pub created_at: Timestamp,
-    /// Since then keys and sessions do not work.
+    /// Since then nothing of theirs opens a door, and they count as nobody's admin; their places stay.
     #[serde(default)]
     pub deactivated_at: Option<Timestamp>,
     /// There for an account that is no person: it has keys, and neither address, password, session nor seat.
@@ -42,6 +42,10 @@ pub struct Attribution {
 }
 
 impl User {
+    pub fn is_active(&self) -> bool {
+        self.deactivated_at.is_none()
+    }
+
     /// What people call it; a service account is known by what it is for.
     pub fn shown_name(&self) -> &str {
         self.full_name.as_deref().unwrap_or(self.name.as_str())

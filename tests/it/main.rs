@@ -11,5 +11,6 @@ mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
+mod setting;
 mod tenant;
 mod tenant_artifact;

@@ -9,5 +9,6 @@ mod organization;
 pub mod routes;
 mod run;
 mod service_account;
+mod setting;
 mod team;
 mod user;

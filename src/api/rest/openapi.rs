@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{api_key, organization, run, service_account, team, user};
+use super::{api_key, organization, run, service_account, setting, team, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -50,6 +50,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         run::move_runs,
         run::restore,
         run::list_trash,
+        setting::list,
+        setting::put,
+        setting::reset,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{api_key, openapi, organization, run, service_account, team, user};
+use super::{api_key, openapi, organization, run, service_account, setting, team, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -64,6 +64,9 @@ fn routes() -> Vec<Route> {
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
         get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
+        get("/api/v1/settings", setting::list),
+        put("/api/v1/settings/{key}", setting::put),
+        delete("/api/v1/settings/{key}", setting::reset),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

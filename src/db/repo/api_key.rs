@@ -204,7 +204,7 @@ pub fn use_of_hash(tx: &impl Read, hash: &[u8; 32], now: Timestamp) -> Result<Ke
 /// Runs for every request: a handful of look-ups.
 pub fn use_of(tx: &impl Read, id: ApiKeyId, now: Timestamp) -> Result<KeyUse, DbError> {
     let Some(record) = API_KEYS.get(tx, &id)? else { return Ok(KeyUse::Unknown) };
-    let Some(user) = USERS.get(tx, &record.user)?.filter(|user| user.deactivated_at.is_none()) else {
+    let Some(user) = USERS.get(tx, &record.user)?.filter(User::is_active) else {
         return Ok(KeyUse::Unknown);
     };
     if record.has_expired(now) {
@@ -220,7 +220,7 @@ pub fn use_of(tx: &impl Read, id: ApiKeyId, now: Timestamp) -> Result<KeyUse, Db
 
 /// Whoever may act as this person without a key; `None` when there is nobody any more.
 pub fn caller_without_key(tx: &impl Read, id: UserId) -> Result<Option<Caller>, DbError> {
-    let user = USERS.get(tx, &id)?.filter(|user| user.deactivated_at.is_none());
+    let user = USERS.get(tx, &id)?.filter(User::is_active);
     Ok(user.map(|user| Caller::user(id, user.system_admin, KeyScope::Full)))
 }
 

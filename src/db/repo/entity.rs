@@ -52,7 +52,10 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<Grants, DbError> {
     let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
     let grants = match found.entity.kind {
-        EntityKind::Person(owner) => Grants { personal: owner == user, ..Grants::default() },
+        EntityKind::Person(owner) => {
+            let closed = !caller.instance.personal_projects;
+            Grants { personal: owner == user, closed, ..Grants::default() }
+        }
         EntityKind::Organization(organization) => {
             Grants { organization: role_in_organization(tx, caller, user, organization)?, ..Grants::default() }
         }

@@ -16,6 +16,8 @@ pub mod project;
 pub mod run;
 /// Accounts that are no people.
 pub mod service_account;
+/// System settings.
+pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.

@@ -1,7 +1,7 @@
 //! Organizations and who belongs to them.
 
 use super::entity;
-use super::user::Instance;
+use super::user::{self, Instance};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -169,8 +169,19 @@ pub fn teams_of_member(tx: &impl Read, id: OrganizationId, user: UserId) -> Resu
     }
 }
 
-/// Whether anybody besides the person administers the organization.
-pub fn has_other_admin(tx: &impl Read, id: OrganizationId, user: UserId) -> Result<bool, DbError> {
-    let admins = ORGANIZATION_ADMINS.list(tx, &id, None, 2)?;
-    Ok(admins.iter().any(|(_, admin)| *admin != user))
+/// Whether the person administers the organization, and nobody else does. Who is deactivated does not count.
+pub fn is_last_admin(tx: &impl Read, id: OrganizationId, person: UserId) -> Result<bool, DbError> {
+    let (mut is_admin, mut after) = (false, None);
+    loop {
+        let page = ORGANIZATION_ADMINS.list(tx, &id, after.as_ref(), PAGE)?;
+        let Some(last) = page.last().copied() else { return Ok(is_admin) };
+        for (_, admin) in page {
+            let counts = user::is_active(tx, admin)?;
+            if counts && admin != person {
+                return Ok(false);
+            }
+            is_admin |= counts && admin == person;
+        }
+        after = Some(last);
+    }
 }

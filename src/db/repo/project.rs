@@ -81,7 +81,8 @@ fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unc
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
     let grants = entity::grants_in(tx, caller, &found.entity)?;
     let within_key = grants.within_key || entity::is_within_key(tx, caller, found.entity.id, Some(found.id))?;
-    Ok(Grants { visibility: Some(found.project.visibility), within_key, ..grants })
+    let anonymous_reading = caller.instance.anonymous_reading;
+    Ok(Grants { visibility: Some(found.project.visibility), within_key, anonymous_reading, ..grants })
 }
 
 /// Makes a project that only its entity's people see.

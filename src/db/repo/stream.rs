@@ -16,8 +16,6 @@ use crate::domain::id::{EntityId, RunId, SegmentId};
 use crate::domain::run::{Run, RunState};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 
-/// Chunks, or places of a segment, read at a time.
-const PAGE: usize = 256;
 /// A chunk may have hundreds of kilobytes, so few are read before their sizes are looked at.
 const CHUNKS_AT_ONCE: usize = 16;
 /// More parts than a run can get: each holds thousands of rows, or ended a session.

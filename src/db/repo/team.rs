@@ -2,6 +2,7 @@
 
 use super::entity;
 use super::organization::{self, FoundOrganization};
+use super::user;
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{ENTITIES, TEAM_ADMINS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION};
@@ -137,8 +138,8 @@ pub fn remove_member(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, user: User
 }
 
 /// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
-/// organization has no more than a viewer's rights, and so does not count.
-pub fn is_last_admin(tx: &impl Read, team: EntityId, user: UserId) -> Result<bool, DbError> {
+/// organization has no more than a viewer's rights, and so does not count, nor does who is deactivated.
+pub fn is_last_admin(tx: &impl Read, team: EntityId, person: UserId) -> Result<bool, DbError> {
     let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
         return Ok(false);
     };
@@ -148,11 +149,12 @@ pub fn is_last_admin(tx: &impl Read, team: EntityId, user: UserId) -> Result<boo
         let Some(last) = page.last().copied() else { return Ok(is_admin) };
         for (_, admin) in page {
             let place = organization::member(tx, organization, admin)?;
-            let counts = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
-            if counts && admin != user {
+            let may_act = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
+            let counts = may_act && user::is_active(tx, admin)?;
+            if counts && admin != person {
                 return Ok(false);
             }
-            is_admin |= counts && admin == user;
+            is_admin |= counts && admin == person;
         }
         after = Some(last);
     }

@@ -108,10 +108,14 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
     Ok(())
 }
 
-/// Whether anybody besides `id` administers the instance.
-pub fn has_other_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
-    let admins = SYSTEM_ADMINS.list(tx, &(), None, 2)?;
-    Ok(admins.iter().any(|admin| *admin != id))
+/// Whether the person administers the instance, and nobody else does. Who is deactivated does not count.
+pub fn is_last_system_admin(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
+    Ok(SYSTEM_ADMINS.list(tx, &(), None, 2)? == [id])
+}
+
+/// Whether the person is there and may sign in.
+pub fn is_active(tx: &impl Read, id: UserId) -> Result<bool, DbError> {
+    Ok(USERS.get(tx, &id)?.is_some_and(|user| user.is_active()))
 }
 
 /// Whether there is anybody at all.

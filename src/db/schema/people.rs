@@ -28,7 +28,7 @@ impl Stored<UserId> for User {
                 entries.index(&SERVICE_ACCOUNTS_OF_ORGANIZATION, &(organization, *key));
             }
         }
-        if self.system_admin {
+        if self.system_admin && self.is_active() {
             entries.index(&SYSTEM_ADMINS, key);
         }
     }
