@@ -102,7 +102,7 @@ fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
         Area::Project | Area::Experiments | Area::Reports | Area::Artifacts => may(Action::ProjectRead),
         Area::ModelRegistry => may(Action::ModelRead),
         // A personal entity is no team, so nobody has `team:read` there; its owner knows that it exists.
-        Area::Team => may(Action::TeamRead) || (signed_in && grants.personal),
+        Area::Team => may(Action::TeamRead) || (signed_in && (grants.personal || grants.listed)),
         Area::Organization | Area::Storage => {
             signed_in && (grants.organization.is_some() || grants.personal || may(Action::TeamRead))
         }
@@ -129,7 +129,9 @@ fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
                 registry_column(action, grants, role),
             ];
             let by_role = best(action, grants, columns.into_iter().flatten());
-            by_role.max(by_visibility(caller, action, grants, role))
+            let by_role = by_role.max(by_visibility(caller, action, grants, role));
+            let by_custom_role = if is_added(action, grants) { Granted::Yes } else { Granted::No };
+            by_role.max(by_custom_role).max(by_switch(caller, action, grants, role))
         }
     }
 }
@@ -171,6 +173,22 @@ fn role_for(action: Action, grants: &Grants) -> Option<TeamRole> {
 fn capped(grants: &Grants, role: Option<TeamRole>) -> Option<TeamRole> {
     let viewer = grants.organization == Some(OrganizationRole::Viewer);
     role.map(|role| if viewer { TeamRole::ViewOnly } else { role })
+}
+
+/// Whether a custom role adds the action here. A project role, once set, replaces custom roles too, and a restricted
+/// project is for those who have one.
+fn is_added(action: Action, grants: &Grants) -> bool {
+    let is_viewer = grants.organization == Some(OrganizationRole::Viewer);
+    let replaced = grants.project.is_some() || grants.visibility == Some(Visibility::Restricted);
+    let counts = grants.team.is_some() && !is_viewer && !(action.area().is_inside_project() && replaced);
+    counts && grants.added.has(action)
+}
+
+/// Where the team lets its members invite, they bring in people who have no more than themselves.
+/// A service account knows nobody.
+fn by_switch(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let invites = caller.service.is_none() && matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
+    if grants.members_invite && invites && role >= Some(TeamRole::Member) { Granted::Yes } else { Granted::No }
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the

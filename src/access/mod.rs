@@ -1,5 +1,6 @@
 //! Who may do what: the permission table, callers, and the proof that a check was made.
 
+mod action_set;
 mod caller;
 mod decide;
 mod grants;
@@ -8,6 +9,7 @@ mod proof;
 
 pub use crate::domain::api_key::KeyScope;
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
+pub use action_set::ActionSet;
 pub use caller::{Caller, InstanceRules, PresentedKey, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};

@@ -16,8 +16,10 @@ mod check_artifacts;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
-/// Entities and organizations, as the client asks for them.
 pub mod custom_chart;
+/// Custom roles of organizations.
+pub mod custom_role;
+/// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
 mod existing;
@@ -39,6 +41,8 @@ pub mod page;
 pub mod person;
 /// Projects.
 pub mod project;
+/// Roles in one project.
+pub mod project_member;
 /// Runs.
 pub mod run;
 /// Listing and counting runs.
@@ -49,6 +53,8 @@ pub mod seal;
 mod seal_tests;
 /// Accounts that are no people.
 pub mod service_account;
+#[cfg(test)]
+mod service_account_tests;
 /// System settings.
 pub mod setting;
 /// Taking in what clients stream into runs.
@@ -57,10 +63,16 @@ pub mod stream;
 pub mod sweep;
 /// Teams.
 pub mod team;
+/// Which roles are given, and who may give them.
+mod team_role;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 #[cfg(test)]
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
+#[cfg(test)]
+mod transfer_tests;
 /// Emptying the trash.
 mod trash;
 /// People.

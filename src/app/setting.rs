@@ -259,7 +259,8 @@ mod tests {
         let sent = world.app.accept_stream(&ada, world.at("r"), b"{}".to_vec(), crate::app::stream::Writer::default());
         let refused = sent.await.unwrap_err().to_string();
         assert!(refused.contains("personal projects are turned off"), "{refused}");
-        let new = crate::app::project::UpsertProject { entity: None, name: "q".into(), description: None };
+        let new =
+            crate::app::project::UpsertProject { entity: None, name: "q".into(), description: None, visibility: None };
         assert!(matches!(world.app.upsert_project(&ada, new).await, Err(Error::Refused(Refusal::Forbidden { .. }))));
         assert!(world.app.find_project(&ada, None, "p").await.unwrap().is_some());
         world.app.delete_run(&ada, world.at("r")).await.unwrap();

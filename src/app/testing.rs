@@ -2,10 +2,12 @@
 
 use super::user::CreateUser;
 use super::{App, Error, Opening, Settings};
-use crate::access::{Action, Caller, KeyScope, Visibility};
+use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
+use crate::db::schema::AUDIT_PENDING;
+use crate::domain::audit::AuditRecord;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
@@ -94,7 +96,7 @@ impl World {
         let made = self.app.db.write(move |tx| {
             let found = entity::find(tx, &ada, &at.entity)?.unwrap();
             let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
-            project::create(tx, &ada, &allowed, at.project.clone(), None)?;
+            project::create(tx, &ada, &allowed, at.project.clone(), None, Visibility::Team)?;
             Ok::<_, Error>(())
         });
         made.await.unwrap();
@@ -161,6 +163,17 @@ impl World {
 
     pub async fn send_from(&self, name: &str, body: &str, from: super::stream::Writer) -> super::stream::StreamReply {
         self.app.accept_stream(&self.ada, self.at(name), body.as_bytes().to_vec(), from).await.unwrap()
+    }
+
+    /// What may be newly used from now on.
+    pub fn license(&self, features: impl IntoIterator<Item = Feature>) {
+        *self.app.licence.write().unwrap() = Licence::of(features);
+    }
+
+    /// What the audit log was told, oldest first.
+    pub async fn audited(&self) -> Vec<AuditRecord> {
+        let told = self.app.db.read(|tx| AUDIT_PENDING.list(tx, &(), None, 10_000).map_err(Error::from)).await;
+        told.unwrap().into_iter().map(|(_, record)| record).collect()
     }
 
     pub fn stranger(&self) -> Caller {

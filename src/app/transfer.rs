@@ -194,8 +194,7 @@ impl App {
     /// What a token is for, and whoever asked for it, as they are now.
     fn opened_by(&self, token: &str) -> Result<(Grant, Caller), Error> {
         let now = self.clock.now();
-        let Claim { grant, bearer } =
-            self.signer.verify(token, now).map_err(|why| Error::BadUrl(why.to_string()))?;
+        let Claim { grant, bearer } = self.signer.verify(token, now).map_err(|why| Error::BadUrl(why.to_string()))?;
         let found = match bearer {
             Bearer::Anonymous => Some(Caller::ANONYMOUS),
             Bearer::Operator => Some(Caller::OPERATOR),

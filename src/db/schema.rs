@@ -3,6 +3,7 @@
 mod artifact;
 mod audit;
 mod people;
+mod role;
 mod run;
 mod setting;
 mod sweep;
@@ -19,20 +20,22 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
+use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId,
-    SweepId, UserId,
+    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId,
+    RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
-use crate::domain::project::Project;
+use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
+use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
 use crate::domain::user::User;
 use serde::{Deserialize, Serialize};
 
@@ -73,11 +76,27 @@ pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitat
 pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
 pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
 
+pub const CUSTOM_ROLES: Table<CustomRoleId, CustomRole> = Table::new(172, "custom_roles");
+/// By the organization and the folded name.
+pub const CUSTOM_ROLE_BY_NAME: Unique<(OrganizationId, String), CustomRoleId> = Unique::new(173, "custom_role_by_name");
+pub const CUSTOM_ROLE_HOLDERS: Index<(CustomRoleId, EntityId, UserId)> = Index::new(174, "custom_role_holders");
+pub const INVITATIONS_BY_CUSTOM_ROLE: Index<(CustomRoleId, InvitationId)> =
+    Index::new(175, "invitations_by_custom_role");
+
+/// What teams have set; a team without a row has the defaults.
+pub const TEAM_SETTINGS: Table<EntityId, TeamSettings> = Table::new(178, "team_settings");
+pub const ORGANIZATION_PRIVACY: Table<OrganizationId, OrganizationPrivacy> = Table::new(179, "organization_privacy");
+
 pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
 pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
+
+/// Roles in one project, instead of the one in the team.
+pub const PROJECT_MEMBERS: Table<(ProjectId, UserId), ProjectMember> = Table::new(176, "project_members");
+/// By the person and the team of the project.
+pub const PROJECTS_BY_MEMBER: Index<(UserId, EntityId, ProjectId)> = Index::new(177, "projects_by_member");
 
 pub const RUNS: Table<RunId, Run> = Table::new(17, "runs");
 /// A deleted run keeps its name until it is purged.
@@ -209,8 +228,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
         &INVITATIONS,
+        &CUSTOM_ROLES,
+        &TEAM_SETTINGS,
+        &ORGANIZATION_PRIVACY,
         &CUSTOM_CHARTS,
         &PROJECTS,
+        &PROJECT_MEMBERS,
         &RUNS,
         &RUN_CONFIGS,
         &RUN_SUMMARIES,
@@ -258,8 +281,12 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
+        CUSTOM_ROLE_BY_NAME.space,
+        CUSTOM_ROLE_HOLDERS.space,
+        INVITATIONS_BY_CUSTOM_ROLE.space,
         CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
+        PROJECTS_BY_MEMBER.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,

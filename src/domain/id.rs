@@ -61,6 +61,7 @@ ids! {
     BlobUploadId = 16;
     InvitationId = 30;
     CustomChartId = 31;
+    CustomRoleId = 61;
     /// One record of the audit log.
     AuditId = 40;
     SweepId = 20;

@@ -10,6 +10,8 @@ pub mod audit;
 pub mod chunk;
 pub mod clock;
 pub mod custom_chart;
+/// What organizations add to the known roles.
+pub mod custom_role;
 pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
@@ -40,5 +42,7 @@ pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 /// People and service accounts.
 pub mod user;

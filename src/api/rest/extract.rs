@@ -6,8 +6,8 @@ use crate::app::Error;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 /// A JSON body.
@@ -44,6 +44,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Named<T> {
         let Path(names) = Path::from_request_parts(parts, shared).await.map_err(RestError::Path)?;
         Ok(Self(names))
     }
+}
+
+/// Tells null from a field that is not there.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Where a list is to go on.

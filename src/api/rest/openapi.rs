@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{api_key, organization, run, service_account, setting, team, user};
+use super::{api_key, organization, project, role, run, service_account, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -21,6 +21,12 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         organization::list_members,
         organization::put_member,
         organization::remove_member,
+        team_setting::show_privacy,
+        team_setting::update_privacy,
+        role::list,
+        role::create,
+        role::update,
+        role::delete,
         team::create,
         team::list,
         team::list_members,
@@ -46,6 +52,15 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         api_key::create_for_person,
         api_key::list_of_person,
         api_key::delete_of_person,
+        team_setting::show,
+        team_setting::update,
+        project::create,
+        project::list,
+        project::show,
+        project::update,
+        project::list_members,
+        project::put_member,
+        project::remove_member,
         run::delete,
         run::move_runs,
         run::restore,

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{api_key, openapi, organization, run, service_account, setting, team, user};
+use super::{api_key, openapi, organization, project, role, run, service_account, setting, team, team_setting, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -26,6 +26,12 @@ fn routes() -> Vec<Route> {
         get("/api/v1/organizations/{name}/members", organization::list_members),
         put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
         delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
+        get("/api/v1/organizations/{name}/privacy", team_setting::show_privacy),
+        patch("/api/v1/organizations/{name}/privacy", team_setting::update_privacy),
+        get("/api/v1/organizations/{name}/roles", role::list),
+        post("/api/v1/organizations/{name}/roles", role::create),
+        patch("/api/v1/organizations/{name}/roles/{role}", role::update),
+        delete("/api/v1/organizations/{name}/roles/{role}", role::delete),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
         get("/api/v1/teams/{name}/members", team::list_members),
@@ -60,6 +66,15 @@ fn routes() -> Vec<Route> {
         post("/api/v1/users/{username}/api-keys", api_key::create_for_person),
         get("/api/v1/users/{username}/api-keys", api_key::list_of_person),
         delete("/api/v1/users/{username}/api-keys/{id}", api_key::delete_of_person),
+        get("/api/v1/teams/{name}/settings", team_setting::show),
+        patch("/api/v1/teams/{name}/settings", team_setting::update),
+        post("/api/v1/projects", project::create),
+        get("/api/v1/projects", project::list),
+        get("/api/v1/projects/{entity}/{project}", project::show),
+        patch("/api/v1/projects/{entity}/{project}", project::update),
+        get("/api/v1/projects/{entity}/{project}/members", project::list_members),
+        put("/api/v1/projects/{entity}/{project}/members/{username}", project::put_member),
+        delete("/api/v1/projects/{entity}/{project}/members/{username}", project::remove_member),
         post("/api/v1/projects/{entity}/{project}/runs/delete", run::delete),
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),

@@ -1,7 +1,7 @@
 //! `/api/v1/users`.
 
 use super::error::RestError;
-use super::extract::{After, Body, Named, Parameters, number};
+use super::extract::{After, Body, Named, Parameters, given, number};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
 use crate::app::organization::JoinOrganization;
@@ -12,7 +12,7 @@ use crate::secrets::Secret;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A person to be.
@@ -31,11 +31,6 @@ pub struct NewUser {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     organization: Option<Option<String>>,
-}
-
-/// Tells null from a field that is not there.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -52,6 +52,7 @@ async fn make_project(world: &World, caller: &Caller, entity: &str, name: &str) 
         entity: Some(entity.into()),
         name: name.into(),
         description: None,
+        visibility: None,
     };
     world.app.upsert_project(caller, new).await.map(drop)
 }
@@ -218,6 +219,7 @@ async fn who_is_view_only_everywhere_has_no_key_until_a_team_gives_more() {
     // As a viewer of the organization she has no more than a viewer's rights in any of its teams.
     world.app.put_organization_member(&Caller::OPERATOR, "default", "grace", "viewer").await.unwrap();
     assert!(world.app.caller_of_key(&key).await.is_err());
+    world.app.put_organization_member(&Caller::OPERATOR, "default", "ada", "admin").await.unwrap();
     world.app.put_organization_member(&Caller::OPERATOR, "default", "grace", "admin").await.unwrap();
     world.app.caller_of_key(&key).await.unwrap();
     world.app.put_organization_member(&Caller::OPERATOR, "default", "grace", "member").await.unwrap();

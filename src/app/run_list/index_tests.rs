@@ -116,7 +116,7 @@ impl World {
         let ada = Caller::user(id, false, KeyScope::Full);
         let mut projects = Vec::new();
         for name in ["p", "q"] {
-            let input = UpsertProject { entity: None, name: name.into(), description: None };
+            let input = UpsertProject { entity: None, name: name.into(), description: None, visibility: None };
             app.upsert_project(&ada, input).await.unwrap();
             projects.push(app.find_project(&ada, None, name).await.unwrap().unwrap());
         }

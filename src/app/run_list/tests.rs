@@ -49,7 +49,7 @@ impl World {
     }
 
     async fn project(&self, name: &str) -> Allowed<FoundProject> {
-        let input = UpsertProject { entity: None, name: name.into(), description: None };
+        let input = UpsertProject { entity: None, name: name.into(), description: None, visibility: None };
         self.app.upsert_project(&self.ada, input).await.unwrap();
         self.app.find_project(&self.ada, None, name).await.unwrap().unwrap()
     }

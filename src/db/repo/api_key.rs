@@ -109,7 +109,7 @@ fn effective_role(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option
     };
     let place = organization::member(tx, organization, user)?;
     let is_viewer = place.is_some_and(|place| place.role == OrganizationRole::Viewer);
-    Ok(Some(if is_viewer { TeamRole::ViewOnly } else { member.role }))
+    Ok(Some(if is_viewer { TeamRole::ViewOnly } else { member.counts_as() }))
 }
 
 /// Whether keys of the person work: not while every team gives them view-only.

@@ -1,6 +1,7 @@
 //! Entities, and the grants that a caller has in one: what every check of something inside it starts from.
 
-use crate::access::{Caller, Grants, OrganizationRole, TeamRole, Unchecked};
+use super::custom_role;
+use crate::access::{ActionSet, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEYS, ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS,
@@ -59,27 +60,28 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
         EntityKind::Organization(organization) => {
             Grants { organization: role_in_organization(tx, caller, user, organization)?, ..Grants::default() }
         }
-        EntityKind::Team(organization) => Grants {
-            team: role_in_team(tx, caller, user, (found.id, organization))?,
-            organization: role_in_organization(tx, caller, user, organization)?,
-            ..Grants::default()
-        },
+        EntityKind::Team(organization) => {
+            let (team, added) = role_in_team(tx, caller, user, (found.id, organization))?;
+            let organization = role_in_organization(tx, caller, user, organization)?;
+            Grants { team, added, organization, ..Grants::default() }
+        }
         EntityKind::ServiceAccount(_) => Grants::default(),
     };
     Ok(Grants { within_key: is_within_key(tx, caller, found.id, None)?, ..grants })
 }
 
-/// A service account holds no place: it is a member of what it belongs to.
+/// The role, and what a custom one adds. A service account holds no place: it is a member of what it belongs to.
 fn role_in_team(
     tx: &impl Read,
     caller: &Caller,
     user: UserId,
     (team, organization): (EntityId, OrganizationId),
-) -> Result<Option<TeamRole>, DbError> {
+) -> Result<(Option<TeamRole>, ActionSet), DbError> {
     if let Some(home) = caller.service {
-        return Ok(home.includes(team, organization).then_some(TeamRole::Member));
+        return Ok((home.includes(team, organization).then_some(TeamRole::Member), ActionSet::EMPTY));
     }
-    Ok(TEAM_MEMBERS.get(tx, &(team, user))?.map(|member| member.role))
+    let Some(member) = TEAM_MEMBERS.get(tx, &(team, user))? else { return Ok((None, ActionSet::EMPTY)) };
+    Ok((Some(member.role), custom_role::added_for(tx, &member)?))
 }
 
 pub(super) fn role_in_organization(

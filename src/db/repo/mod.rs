@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod artifact;
 pub mod audit;
 pub mod custom_chart;
+pub mod custom_role;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
@@ -13,6 +14,7 @@ pub mod garbage;
 pub mod invitation;
 pub mod organization;
 pub mod project;
+pub mod project_member;
 pub mod run;
 /// Accounts that are no people.
 pub mod service_account;
@@ -23,6 +25,7 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+pub mod team_setting;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

@@ -1,8 +1,8 @@
 //! Service accounts of teams and organizations.
 
-use super::entity;
 use super::organization::FoundOrganization;
 use super::team::FoundTeam;
+use super::{entity, project_member};
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -127,6 +127,7 @@ fn remove(tx: &mut WriteTx<'_>, id: UserId, account: &User) -> Result<(), DbErro
     if let Some(entity) = ENTITY_BY_NAME.find(tx, &account.name.folded())? {
         ENTITIES.delete(tx, &entity)?;
     }
+    project_member::remove_person(tx, id)?;
     USERS.delete(tx, &id)?;
     Ok(())
 }

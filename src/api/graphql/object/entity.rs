@@ -1,6 +1,7 @@
 //! Entities and organizations, as far as the caller may know them.
 
 use crate::access::TeamRole;
+use crate::api::graphql::access;
 use crate::api::graphql::cursor::PageInfo;
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
@@ -11,10 +12,18 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Int64;
 use crate::app::entity::{SeenEntity, SeenOrganization};
 use crate::domain::entity::EntityKind;
+use crate::domain::team_setting::TeamSettings;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct Entity {
     pub found: SeenEntity,
+}
+
+impl Entity {
+    async fn settings(&self, ctx: &Context<'_>) -> async_graphql::Result<TeamSettings> {
+        let request = Request::of(ctx);
+        request.app.settings_of_entity(&request.caller, self.found.id).await.map_err(failed)
+    }
 }
 
 #[Object]
@@ -43,17 +52,18 @@ impl Entity {
         false
     }
 
-    async fn code_saving_enabled(&self) -> bool {
-        true
+    async fn code_saving_enabled(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.settings(ctx).await?.code_saving)
     }
 
-    /// New projects are the team's own.
-    async fn default_access(&self) -> &str {
-        "PRIVATE"
+    /// What a new project is, in the words of `Project.access`.
+    async fn default_access(&self, ctx: &Context<'_>) -> async_graphql::Result<&'static str> {
+        Ok(access::word(self.settings(ctx).await?.default_visibility))
     }
 
-    async fn private_only(&self) -> bool {
-        false
+    /// Whether new projects can be nothing but private.
+    async fn private_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.settings(ctx).await?.private_only)
     }
 
     async fn read_only(&self) -> bool {
@@ -110,12 +120,12 @@ impl Entity {
         match self.found.kind {
             EntityKind::Person(person) => {
                 let person = request.app.find_person(&request.caller, person).await.map_err(failed)?;
-                Ok(person.into_iter().map(|person| Member::of(person, TeamRole::Admin)).collect())
+                Ok(person.into_iter().map(|person| Member::of(person, TeamRole::Admin, None)).collect())
             }
             EntityKind::Team(_) => {
                 let members = request.app.all_team_members(&request.caller, &self.found.name).await.map_err(failed)?;
                 let invited = request.app.list_invitations(&request.caller, &self.found.name).await.map_err(failed)?;
-                let members = members.into_iter().map(|(person, role)| Member::of(person, role));
+                let members = members.into_iter().map(|(person, role, custom)| Member::of(person, role, custom));
                 let members = members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits)));
                 // The client takes the last of all for the account that it has just made (wandb 0.31.0, `teams.py`).
                 let accounts = request.app.all_service_accounts(&request.caller, &self.found.name);

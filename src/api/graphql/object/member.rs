@@ -19,7 +19,8 @@ pub(in crate::api::graphql) struct Member {
     email: Option<String>,
     admin: bool,
     pending: bool,
-    role: &'static str,
+    /// `admin`, `member`, `view_only`, or the name of a custom role.
+    role: String,
     /// `USER`, or `SERVICE` for a service account of the team.
     account_type: &'static str,
     photo_url: Option<String>,
@@ -28,7 +29,7 @@ pub(in crate::api::graphql) struct Member {
 }
 
 impl Member {
-    pub fn of(person: Person, role: TeamRole) -> Self {
+    pub fn of(person: Person, role: TeamRole, custom_role: Option<String>) -> Self {
         Self {
             id: id::member(person.id),
             name: person.full_name.unwrap_or_else(|| person.username.clone()),
@@ -36,7 +37,7 @@ impl Member {
             email: person.private.map(|private| private.email),
             admin: role == TeamRole::Admin,
             pending: false,
-            role: role.as_str(),
+            role: custom_role.unwrap_or_else(|| role.as_str().to_owned()),
             account_type: "USER",
             photo_url: None,
             api_key: None,
@@ -51,7 +52,7 @@ impl Member {
             email: None,
             admin: false,
             pending: false,
-            role: TeamRole::Member.as_str(),
+            role: TeamRole::Member.as_str().to_owned(),
             account_type: "SERVICE",
             photo_url: None,
             api_key: None,
@@ -66,7 +67,7 @@ impl Member {
             email: Some(invitation.email),
             admin: invitation.role == TeamRole::Admin,
             pending: true,
-            role: invitation.role.as_str(),
+            role: invitation.role.as_str().to_owned(),
             account_type: "USER",
             photo_url: None,
             api_key: None,
