@@ -13,7 +13,7 @@ use super::service_account::account_named;
 use super::{App, Error, person};
 use crate::access::{Action, Allowed, Caller, KeyScope, Licence};
 use crate::db::repo::api_key::{self, FoundKey, Holder, KeyUse, KeysOf};
-use crate::db::repo::{organization, team, user};
+use crate::db::repo::{entity, organization, team, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::api_key::{KEYS_MAX, KeyRecord};
 use crate::domain::audit::AuditAction;
@@ -278,33 +278,43 @@ fn bounded_by_own_key(tx: &impl Read, caller: &Caller, new: KeyRecord) -> Result
 }
 
 /// Stores a key and says so in the audit log.
-pub(super) fn keep(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    of: &Allowed<KeysOf>,
-    record: &KeyRecord,
-) -> Result<ApiKeyId, Error> {
+fn keep(tx: &mut WriteTx<'_>, caller: &Caller, of: &Allowed<KeysOf>, record: &KeyRecord) -> Result<ApiKeyId, Error> {
     if api_key::has_most(tx, of)? {
         return Err(Error::Conflict(format!("one owner has at most {KEYS_MAX} API keys; revoke one first")));
     }
     let id = api_key::create(tx, of, record)?;
-    tell(tx, caller, AuditAction::UserCreateApiKey, record)?;
+    tell(tx, caller, AuditAction::UserCreateApiKey, (id, record))?;
     Ok(id)
 }
 
 fn revoke(tx: &mut WriteTx<'_>, caller: &Caller, found: &Allowed<FoundKey>) -> Result<UserId, Error> {
     api_key::delete(tx, found)?;
-    tell(tx, caller, AuditAction::UserDeleteApiKey, &found.record)?;
+    tell(tx, caller, AuditAction::UserDeleteApiKey, (found.id, &found.record))?;
     Ok(found.record.user)
 }
 
-fn tell(tx: &mut WriteTx<'_>, caller: &Caller, action: AuditAction, key: &KeyRecord) -> Result<(), Error> {
+/// Names the key by its number and by how it begins.
+pub(super) fn tell(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    action: AuditAction,
+    (id, key): (ApiKeyId, &KeyRecord),
+) -> Result<(), Error> {
     let Some(owner) = user::get(tx, key.user)? else { return Ok(()) };
-    let event = Event::new(action).user(key.user, &owner);
-    let event = event.detail("username", &owner.name).detail("begins_with", &key.begins_with);
-    let event = event.detail("scope", key.scope.as_str()).detail("is_limited", key.targets.is_some());
+    let event = Event::new(action).user(key.user, &owner).detail("api_key", id);
+    let event = event.detail("begins_with", &key.begins_with).detail("scope", key.scope.as_str());
     let event = match key.expires_at {
         Some(expires_at) => event.detail("expires_at", expires_at.to_rfc3339()),
+        None => event,
+    };
+    let event = if key.targets.is_some() { event.detail("is_limited", true) } else { event };
+    let home = match owner.service {
+        Some(ServiceHome::Team(team)) => Some(team),
+        Some(ServiceHome::Organization(id)) => organization::by_id(tx, id)?.map(|organization| organization.entity),
+        None => None,
+    };
+    let event = match home.map(|home| entity::by_id(tx, home)).transpose()?.flatten() {
+        Some(found) => event.entity(found.id, &found.entity).detail("service_account", &owner.name),
         None => event,
     };
     audit::record(tx, caller, event)

@@ -11,7 +11,6 @@ use crate::db::repo::service_account::{self, AllowedHome, NewServiceAccount};
 use crate::db::repo::{entity, team, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
-use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::user::{Attribution, ServiceHome, User};
@@ -212,24 +211,19 @@ fn tell(
     (id, account): (UserId, &User),
     is_new: bool,
 ) -> Result<(), Error> {
-    let event = match at {
-        AllowedHome::Team(team) => {
-            let action =
-                if is_new { AuditAction::TeamServiceAccountCreate } else { AuditAction::TeamServiceAccountDelete };
-            Event::new(action).entity(team.id, &team.entity)
-        }
-        AllowedHome::Organization(found) => {
-            let action = if is_new {
-                AuditAction::OrganizationServiceAccountCreate
-            } else {
-                AuditAction::OrganizationServiceAccountDelete
-            };
-            let (name, created_at) = (found.organization.name.clone(), found.organization.created_at);
-            let kind = EntityKind::Organization(found.id);
-            Event::new(action).entity(found.organization.entity, &Entity { name, kind, created_at })
+    use AuditAction as Action;
+    let (created, deleted) = match at {
+        AllowedHome::Team(_) => (Action::TeamServiceAccountCreate, Action::TeamServiceAccountDelete),
+        AllowedHome::Organization(_) => {
+            (Action::OrganizationServiceAccountCreate, Action::OrganizationServiceAccountDelete)
         }
     };
-    audit::record(tx, caller, event.user(id, account).detail("username", &account.name))
+    let event = Event::new(if is_new { created } else { deleted });
+    let event = match at {
+        AllowedHome::Team(team) => event.team(team),
+        AllowedHome::Organization(found) => event.organization(found),
+    };
+    audit::record(tx, caller, event.user(id, account).detail("service_account", &account.name))
 }
 
 /// The description as far as it can be a name, with a number behind it if somebody has it.

@@ -98,7 +98,7 @@ fn by_email(email: &str) -> Attribution {
 /// Two teams with a project of each visibility, Ada an admin of both.
 async fn world() -> World {
     let world = World::new().await;
-    world.license([Feature::ServiceAccounts, Feature::ViewOnly]);
+    world.license(&[Feature::ServiceAccounts, Feature::ViewOnly]);
     for name in ["vision", "speech"] {
         team(&world.app, name, "default", &[("ada", "admin")]).await;
         for (project_name, visibility) in [
@@ -244,7 +244,7 @@ async fn attribution_gives_the_account_none_of_the_members_rights() {
 async fn making_one_needs_a_licence_and_everything_else_goes_on_without() {
     let world = world().await;
     let ci = come_as(&world.app, in_team("vision"), "ci", None).await;
-    world.license([]);
+    world.license(&[]);
 
     for (home, default_team) in [(in_team("vision"), None), (in_organization(), Some("vision"))] {
         let caller = if default_team.is_some() { Caller::OPERATOR } else { world.ada };
@@ -359,8 +359,8 @@ async fn making_and_deleting_one_is_in_the_audit_log() {
     ] {
         let found: Vec<_> = told.iter().filter(|record| record.action == action).collect();
         assert_eq!(found.len(), 1, "{action}");
-        assert_eq!(found[0].subject.entity.as_ref().unwrap().1, entity);
-        assert_eq!(found[0].details["username"], username);
+        assert_eq!(found[0].subject.entity.as_ref().unwrap().name, entity);
+        assert_eq!(found[0].details["service_account"], username);
         assert!(found[0].subject.user.as_ref().unwrap().email.is_empty());
     }
 }

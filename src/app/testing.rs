@@ -91,6 +91,11 @@ impl World {
         RunPath { project: self.project(), run: RunName::parse(name).unwrap() }
     }
 
+    /// A licence for these features, from now on.
+    pub fn license(&self, features: &[Feature]) {
+        *self.app.licence.write().unwrap() = Licence::of(features.iter().copied());
+    }
+
     async fn create_project(&self) {
         let (ada, licence, at) = (self.ada, self.app.licence(), self.project());
         let made = self.app.db.write(move |tx| {
@@ -165,15 +170,10 @@ impl World {
         self.app.accept_stream(&self.ada, self.at(name), body.as_bytes().to_vec(), from).await.unwrap()
     }
 
-    /// What may be newly used from now on.
-    pub fn license(&self, features: impl IntoIterator<Item = Feature>) {
-        *self.app.licence.write().unwrap() = Licence::of(features);
-    }
-
     /// What the audit log was told, oldest first.
     pub async fn audited(&self) -> Vec<AuditRecord> {
         let told = self.app.db.read(|tx| AUDIT_PENDING.list(tx, &(), None, 10_000).map_err(Error::from)).await;
-        told.unwrap().into_iter().map(|(_, record)| record).collect()
+        told.unwrap().into_iter().map(|(_, told)| serde_json::from_str(&told.text).unwrap()).collect()
     }
 
     pub fn stranger(&self) -> Caller {

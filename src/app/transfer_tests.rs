@@ -133,7 +133,7 @@ fn world_admin(scene: &Scene) -> Caller {
 #[tokio::test]
 async fn with_the_right_to_write_while_reading_goes_on() {
     let scene = Scene::new().await;
-    scene.world.license([crate::access::Feature::ViewOnly]);
+    scene.world.license(&[crate::access::Feature::ViewOnly]);
     // Grace is a member elsewhere, so that her key goes on working.
     let team = CreateTeam { name: "speech".into(), organization: "default".into(), admins: vec!["grace".into()] };
     scene.world.app.create_team(&Caller::OPERATOR, team).await.unwrap();

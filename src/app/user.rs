@@ -41,6 +41,9 @@ pub struct CreatedUser {
     pub api_key: Option<ApiKey>,
 }
 
+/// In place of an id, for who lists all people; ids begin with 1.
+const EVERYBODY: u64 = 0;
+
 impl App {
     pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<CreatedUser, Error> {
         // Refused before any work: hashing a password is dear.
@@ -69,15 +72,20 @@ impl App {
             let (email, full_name, password_hash) = (email.clone(), full_name.clone(), password_hash.clone());
             let (id, user) =
                 user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
+            let mut first_key = None;
             if let Some((hash, begins_with)) = &kept {
                 let of = caller.may(Action::ApiKeyImport, repo::api_key::of(tx, &caller, id)?, &licence)?;
                 let record = KeyRecord::unlimited(id, *hash, begins_with.clone(), tx.now());
-                api_key::keep(tx, &caller, &of, &record)?;
+                first_key = Some((repo::api_key::create(tx, &of, &record)?, record));
             }
-            organization::join(tx, &caller, id, &input.organization, &licence)?;
-            invitation::accept_waiting(tx, (id, &user), &licence)?;
+            organization::join(tx, &caller, (id, &user), &input.organization, &licence)?;
+            // Not before: the records belong to the organization that the person is in.
             let created = Event::new(AuditAction::UserCreate).user(id, &user);
             audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
+            if let Some((key, record)) = &first_key {
+                api_key::tell(tx, &caller, AuditAction::UserCreateApiKey, (*key, record))?;
+            }
+            invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
@@ -87,12 +95,14 @@ impl App {
 
     /// People in the order of their creation, after the person `after`.
     pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, asking) = (*caller, self.licence(), *caller);
         let found = self.db.read(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
         });
-        Ok(Page::of(found.await?))
+        let people = found.await?;
+        self.note_read(&asking, AuditAction::UserRead, EVERYBODY, |event| event.detail("users", "all"));
+        Ok(Page::of(people))
     }
 
     /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while
@@ -111,6 +121,8 @@ impl App {
                 let why = format!("`{name}` still has projects of their own; move or delete these first");
                 return Err(Error::Conflict(why));
             }
+            // Before they are in no organization any more, whose admins are to read of it.
+            audit::record(tx, &caller, Event::new(AuditAction::UserPermanentlyDelete).user(id, &found.1))?;
             user::delete(tx, &found)?;
             Ok(Some(id))
         });

@@ -1,6 +1,7 @@
 //! One file per subcommand of the `weighhouse` command.
 
 mod api_key;
+mod audit;
 mod check;
 mod check_config;
 mod db;
@@ -32,6 +33,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),

@@ -15,3 +15,5 @@ mod setting;
 mod team;
 mod team_setting;
 mod user;
+
+pub(super) use extract::Parameters;

@@ -81,7 +81,7 @@ pub(super) fn shown(
 fn sees_entity(tx: &impl Read, caller: &Caller, id: EntityId, licence: &Licence) -> Result<bool, Error> {
     let Some(found) = entity::get(tx, caller, id)? else { return Ok(false) };
     // `project:create` asks for the owner of a personal entity, who has no `team:read` there.
-    let action = match entity::kind_of(tx, id)? {
+    let action = match entity::by_id(tx, id)?.map(|found| found.entity.kind) {
         Some(EntityKind::Person(_)) => Action::ProjectCreate,
         _ => Action::TeamRead,
     };

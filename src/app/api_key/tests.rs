@@ -204,7 +204,7 @@ async fn the_last_use_is_written_by_the_job_and_not_by_the_request() {
 #[tokio::test]
 async fn who_is_view_only_everywhere_has_no_key_until_a_team_gives_more() {
     let world = World::new().await;
-    world.license([Feature::ViewOnly]);
+    world.license(&[Feature::ViewOnly]);
     let key = person(&world, "grace").await;
     let grace = world.app.caller_of_key(&key).await.unwrap();
     team(&world, "vision", &[("grace", "view_only")]).await;
@@ -232,7 +232,7 @@ async fn who_is_view_only_everywhere_has_no_key_until_a_team_gives_more() {
 #[tokio::test]
 async fn new_keys_can_be_turned_off_but_for_accounts_of_organizations() {
     let world = World::new().await;
-    world.license([Feature::ServiceAccounts]);
+    world.license(&[Feature::ServiceAccounts]);
     team(&world, "vision", &[("ada", "admin")]).await;
     let account = |name: &str, default_team: Option<&str>| CreateServiceAccount {
         name: Some(name.into()),

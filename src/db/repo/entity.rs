@@ -112,9 +112,9 @@ pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbErr
     Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
 }
 
-/// What an entity is that something else has led to.
-pub fn kind_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityKind>, DbError> {
-    Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.kind))
+/// An entity that something else has led to.
+pub fn by_id(tx: &impl Read, id: EntityId) -> Result<Option<FoundEntity>, DbError> {
+    Ok(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }))
 }
 
 /// Whether the caller is somebody in the entity or its organization.
