@@ -53,6 +53,12 @@ pub(super) fn weigh(
         witness.hear(Step::System);
         return Ok(());
     }
+    if caller.confined_key().is_some() {
+        witness.hear(Step::WithinKey(grants.within_key));
+        if !grants.within_key {
+            return Err(outside_key(action));
+        }
+    }
     let granted = granted(caller, action, grants, witness);
     if granted != Granted::Yes {
         let refusal = refusal(caller, action, grants, granted);
@@ -72,6 +78,15 @@ pub(super) fn weigh(
     let is_licensed = licence.has(feature);
     witness.hear(Step::Licence(feature, is_licensed));
     if is_licensed { Ok(()) } else { Err(Refusal::NotLicensed { feature }) }
+}
+
+/// A key for some teams or projects is as good as its owner would be who belongs to nothing else.
+fn outside_key(action: Action) -> Refusal {
+    match action.area() {
+        // These name no object that could be hidden.
+        Area::Keys | Area::System => Refusal::Forbidden { action, reason: Reason::KeyScope },
+        _ => Refusal::Hidden,
+    }
 }
 
 /// Making a project, and logging to one.
@@ -139,7 +154,7 @@ fn granted(caller: &Caller, action: Action, grants: &Grants, witness: &mut impl 
                 registry_column(action, grants, role),
             ];
             let by_role = best(action, grants, columns.into_iter().flatten(), witness);
-            let by_visibility = by_visibility(action, grants, role);
+            let by_visibility = by_visibility(caller, action, grants, role);
             if grants.visibility.is_some() {
                 witness.hear(Step::ByVisibility(by_visibility));
             }
@@ -147,7 +162,7 @@ fn granted(caller: &Caller, action: Action, grants: &Grants, witness: &mut impl 
             if grants.added != ActionSet::default() {
                 witness.hear(Step::ByCustomRole(is_added));
             }
-            let may_invite = by_switch(action, grants, role);
+            let may_invite = by_switch(caller, action, grants, role);
             if may_invite {
                 witness.hear(Step::ByInvitationSwitch);
             }
@@ -215,9 +230,10 @@ fn is_added(action: Action, grants: &Grants) -> bool {
 }
 
 /// Where the team lets its members invite, they bring in people who have no more than themselves.
-fn by_switch(action: Action, grants: &Grants, role: Option<TeamRole>) -> bool {
+/// A service account knows nobody.
+fn by_switch(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> bool {
     let invites = matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
-    grants.members_invite && invites && role >= Some(TeamRole::Member)
+    invites && caller.service.is_none() && grants.members_invite && role >= Some(TeamRole::Member)
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the
@@ -246,10 +262,13 @@ fn registry_column(action: Action, grants: &Grants, role: Option<TeamRole>) -> O
 }
 
 /// What a project's visibility gives to every signed-in user. Who is view-only there stays so.
-fn by_visibility(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+/// A service account finds only open projects outside its home, and those that anybody may read.
+fn by_visibility(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let is_guest = caller.service.is_some() && role.is_none();
     let view_only = role == Some(TeamRole::ViewOnly) || grants.organization == Some(OrganizationRole::Viewer);
     let reads = if view_only { reads_project(action) && action.is_read() } else { reads_project(action) };
     match grants.visibility {
+        Some(Visibility::Public) if is_guest && !grants.anonymous_reading => Granted::No,
         Some(Visibility::Open | Visibility::Public) if reads => Granted::Yes,
         Some(Visibility::Open) if !view_only => in_open_project(action, grants),
         _ => Granted::No,

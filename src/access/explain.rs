@@ -1,10 +1,11 @@
 //! Why a decision comes out as it does: the same code that requests are decided by tells its steps to a witness.
 
-use super::caller::{Caller, KeyScope};
+use super::caller::Caller;
 use super::decide::{Granted, Refusal, weigh};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Cell, Column, Feature};
 use super::proof::Unchecked;
+use crate::domain::api_key::KeyScope;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use std::fmt;
 
@@ -48,6 +49,8 @@ pub enum Step {
     /// Whether the caller may learn that the object exists.
     Sees(bool),
     KeyScope(KeyScope, bool),
+    /// Whether the object lies in what the key is limited to.
+    WithinKey(bool),
     PersonalProjectsOff,
     Licence(Feature, bool),
 }
@@ -108,6 +111,8 @@ impl fmt::Display for Step {
             Self::Visibility(visibility) => write!(f, "visibility of the project: {}", visibility.as_str()),
             Self::Owns(true) => f.write_str("owns the object"),
             Self::Owns(false) => f.write_str("does not own the object"),
+            Self::WithinKey(true) => f.write_str("the API key is limited, and this lies within it"),
+            Self::WithinKey(false) => f.write_str("the API key is limited, and this lies outside it"),
             Self::PersonalEntity => f.write_str("the entity is their own"),
             Self::RegistryAdmin => f.write_str("administers the team's model registry"),
             Self::System => f.write_str("jobs of the server may do everything"),

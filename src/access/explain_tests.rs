@@ -40,8 +40,8 @@ fn grants() -> impl Strategy<Value = Grants> {
     ];
     let added = prop::collection::vec(select(Action::ALL), 0..4);
     let roles = (team_role(), select(organization_roles), team_role(), select(visibilities), added);
-    (roles, any::<[bool; 7]>()).prop_map(|((team, organization, project, visibility, added), flags)| {
-        let [owns, personal, registry_admin, listed, members_invite, anonymous_reading, closed] = flags;
+    (roles, any::<[bool; 8]>()).prop_map(|((team, organization, project, visibility, added), flags)| {
+        let [owns, personal, registry_admin, listed, members_invite, anonymous_reading, closed, within_key] = flags;
         Grants {
             team,
             added: added.into_iter().collect::<ActionSet>(),
@@ -55,6 +55,7 @@ fn grants() -> impl Strategy<Value = Grants> {
             members_invite,
             anonymous_reading,
             closed,
+            within_key,
         }
     })
 }

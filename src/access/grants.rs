@@ -25,6 +25,9 @@ pub struct Grants {
     pub personal: bool,
     /// The caller is an admin of the team's own model registry.
     pub registry_admin: bool,
+    /// The object lies in what the caller's key is limited to. Asked only of a key that is limited: outside, such a key
+    /// opens nothing, whatever its owner may.
+    pub within_key: bool,
     /// The team shows itself to every signed-in person.
     pub listed: bool,
     /// Members of the team may invite.

@@ -8,9 +8,10 @@ mod grants;
 mod policy;
 mod proof;
 
+pub use crate::domain::api_key::KeyScope;
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 pub use action_set::ActionSet;
-pub use caller::{Caller, InstanceRules, KeyScope, Principal};
+pub use caller::{Caller, InstanceRules, PresentedKey, Principal};
 pub use decide::{Granted, Reason, Refusal, decide};
 pub use explain::{Explanation, Step};
 pub use grants::{Grants, Licence};

@@ -99,7 +99,7 @@ impl<T> Deref for Allowed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::caller::KeyScope;
+    use crate::domain::api_key::KeyScope;
     use crate::domain::id::UserId;
     use crate::domain::role::TeamRole;
 

@@ -13,7 +13,7 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         Error::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
         Error::NotFound(_) | Error::Refused(Refusal::Hidden) => (StatusCode::NOT_FOUND, "not_found"),
-        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::Unauthenticated | Error::DeadKey(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::BadUrl(_) => (StatusCode::FORBIDDEN, "bad_url"),
         Error::Interrupted(_) => (StatusCode::REQUEST_TIMEOUT, "interrupted"),
         Error::Forbidden(_) | Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),

@@ -33,6 +33,9 @@ pub enum Error {
     Interrupted(String),
     #[error("this needs a valid API key")]
     Unauthenticated,
+    /// There is a key, and it does not work now: says why.
+    #[error("{0}")]
+    DeadKey(&'static str),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]

@@ -69,9 +69,13 @@ impl App {
                 return Err(no_person());
             }
             let person = user::get(tx, id)?.ok_or_else(no_person)?;
-            let asked = Caller { instance: rules, ..Caller::user(id, person.system_admin, question.scope) };
+            let asked = Caller {
+                instance: rules,
+                service: person.service,
+                ..Caller::user(id, person.system_admin, question.scope)
+            };
             let found = match action {
-                Action::ApiKeyOwn => api_key::of_person(tx, &asked, id)?.forget(),
+                Action::ApiKeyOwn => api_key::of(tx, &asked, id)?.forget(),
                 _ => place.find(tx, &asked)?.ok_or_else(|| place.missing())?,
             };
             let explanation = asked.explain(action, &found, &licence);
@@ -116,7 +120,8 @@ impl Place {
                 Some((id, EntityKind::Team(_))) => team::get(tx, caller, id)?.map(Unchecked::forget),
                 Some((_, EntityKind::Organization(id))) => organization::get(tx, caller, id)?.map(Unchecked::forget),
                 Some((id, EntityKind::Person(_))) => entity::get(tx, caller, id)?.map(Unchecked::forget),
-                None => None,
+                // A name, and nothing behind it.
+                Some((_, EntityKind::ServiceAccount(_))) | None => None,
             },
             Self::Project(at) => project::find(tx, caller, at)?.map(Unchecked::forget),
             Self::Run(at) => run::find(tx, caller, at)?.map(Unchecked::forget),
@@ -161,12 +166,13 @@ impl Place {
             return Ok(true);
         }
         let found = self.entity().map(|name| entity::named(tx, name)).transpose()?.flatten();
-        match found.map(|found| found.entity.kind) {
-            Some(EntityKind::Team(organization) | EntityKind::Organization(organization)) => {
-                Ok(organization::member(tx, organization, person)?.is_some())
-            }
-            Some(EntityKind::Person(_)) | None => Ok(false),
-        }
+        let Some(found) = found else { return Ok(false) };
+        let (EntityKind::Team(organization) | EntityKind::Organization(organization)) = found.entity.kind else {
+            return Ok(false);
+        };
+        let home = user::get(tx, person)?.and_then(|account| account.service);
+        let is_account = home.is_some_and(|home| home.includes(found.id, organization));
+        Ok(is_account || organization::member(tx, organization, person)?.is_some())
     }
 
     fn event(&self, tx: &impl Read, (id, person): (UserId, &User), explanation: &Explanation) -> Result<Event, Error> {

@@ -2,7 +2,7 @@
 
 /// Alerts of runs.
 mod alert;
-/// API keys of people.
+/// API keys of people and service accounts.
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
@@ -30,6 +30,8 @@ pub mod file;
 /// Reading what was logged.
 pub mod history;
 pub mod invitation;
+/// When keys were last used.
+mod key_use;
 mod last_admin;
 /// Runs that fall silent.
 mod liveness;
@@ -51,6 +53,10 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// Accounts that are no people.
+pub mod service_account;
+#[cfg(test)]
+mod service_account_tests;
 /// System settings.
 pub mod setting;
 /// Taking in what clients stream into runs.
@@ -67,6 +73,8 @@ pub mod team_setting;
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
+#[cfg(test)]
+mod transfer_tests;
 /// Emptying the trash.
 mod trash;
 /// People.
@@ -201,6 +209,8 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    /// Which keys were used lately.
+    key_uses: Arc<key_use::KeyUses>,
     /// What was read and is not yet written into the audit log.
     reads: Arc<audit::Reads>,
     /// This process, for work that one at a time does.
@@ -242,6 +252,7 @@ impl App {
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
+            key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,

@@ -4,6 +4,7 @@ use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
+use super::service_account::HomeNamed;
 use super::team_role::{self, only_viewer};
 use super::{App, Error, last_admin};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
@@ -217,9 +218,13 @@ impl App {
         Ok(member)
     }
 
-    /// The same by the person's id.
+    /// The same by the id of a person, or of a service account of the team, which is deleted with its keys.
     pub async fn remove_team_member_by_id(&self, caller: &Caller, team: &str, id: UserId) -> Result<(), Error> {
         let found = self.db.read(move |tx| user::get(tx, id).map_err(Error::from)).await?;
+        if let Some(account) = found.as_ref().filter(|user| user.service.is_some()) {
+            let home = HomeNamed::Team(team.to_owned());
+            return self.delete_service_account(caller, home, account.name.as_str()).await;
+        }
         // Nobody of that id is answered like somebody who is no member.
         let username = found.map_or_else(|| id.to_string(), |user| user.name.to_string());
         self.remove_team_member(caller, team, &username).await

@@ -6,6 +6,8 @@ use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
+use crate::db::schema::AUDIT_PENDING;
+use crate::domain::audit::AuditRecord;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
@@ -166,6 +168,12 @@ impl World {
 
     pub async fn send_from(&self, name: &str, body: &str, from: super::stream::Writer) -> super::stream::StreamReply {
         self.app.accept_stream(&self.ada, self.at(name), body.as_bytes().to_vec(), from).await.unwrap()
+    }
+
+    /// What the audit log was told, oldest first.
+    pub async fn audited(&self) -> Vec<AuditRecord> {
+        let told = self.app.db.read(|tx| AUDIT_PENDING.list(tx, &(), None, 10_000).map_err(Error::from)).await;
+        told.unwrap().into_iter().map(|(_, told)| serde_json::from_str(&told.text).unwrap()).collect()
     }
 
     pub fn stranger(&self) -> Caller {

@@ -3,15 +3,16 @@
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, invitation, last_admin};
+use super::{App, Error, api_key, invitation, last_admin};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
-use crate::db::repo::{api_key, entity};
+use crate::db::repo::{self, entity};
 use crate::db::tx::Read;
+use crate::domain::api_key::KeyRecord;
 use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User, check_email};
+use crate::domain::user::{User, check_email};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.
@@ -73,18 +74,16 @@ impl App {
                 user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
             let mut first_key = None;
             if let Some((hash, begins_with)) = &kept {
-                let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
-                let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
-                let record = KeyRecord { user: id, hash, begins_with, description: None, created_at };
-                first_key = Some(api_key::create(tx, &of, &record)?);
+                let of = caller.may(Action::ApiKeyImport, repo::api_key::of(tx, &caller, id)?, &licence)?;
+                let record = KeyRecord::unlimited(id, *hash, begins_with.clone(), tx.now());
+                first_key = Some((repo::api_key::create(tx, &of, &record)?, record));
             }
             organization::join(tx, &caller, (id, &user), &input.organization, &licence)?;
             // Not before: the records belong to the organization that the person is in.
             let created = Event::new(AuditAction::UserCreate).user(id, &user);
             audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
-            if let Some(key) = first_key {
-                let made = Event::new(AuditAction::UserCreateApiKey).user(id, &user).detail("api_key", key);
-                audit::record(tx, &caller, made)?;
+            if let Some((key, record)) = &first_key {
+                api_key::tell(tx, &caller, AuditAction::UserCreateApiKey, (*key, record))?;
             }
             invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
             Ok::<_, Error>((id, user))

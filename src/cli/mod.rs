@@ -1,6 +1,7 @@
 //! One file per subcommand of the `weighhouse` command.
 
 mod access;
+mod api_key;
 mod audit;
 mod check;
 mod check_config;
@@ -9,6 +10,7 @@ mod door;
 mod opening;
 mod output;
 mod serve;
+mod service_account;
 mod settings;
 mod user;
 
@@ -41,6 +43,12 @@ enum Command {
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// Make, list and delete accounts that are no people.
+    #[command(subcommand)]
+    ServiceAccount(service_account::ServiceAccount),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -74,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
         Command::Access(command) => access::run(command),
+        Command::ServiceAccount(command) => service_account::run(command),
+        Command::ApiKey(command) => api_key::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),

@@ -11,6 +11,7 @@ mod sweep;
 use super::key::Key;
 use super::table::{Index, Space, Table, Unique};
 use super::verify::Catalogue;
+use crate::domain::api_key::KeyRecord;
 use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
@@ -36,7 +37,7 @@ use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
-use crate::domain::user::{KeyRecord, User};
+use crate::domain::user::User;
 use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
@@ -56,6 +57,10 @@ pub const ENTITY_BY_NAME: Unique<String, EntityId> = Unique::new(5, "entity_by_n
 pub const API_KEYS: Table<ApiKeyId, KeyRecord> = Table::new(6, "api_keys");
 pub const API_KEY_BY_HASH: Unique<[u8; 32], ApiKeyId> = Unique::new(7, "api_key_by_hash");
 pub const API_KEYS_BY_USER: Index<(UserId, ApiKeyId)> = Index::new(8, "api_keys_by_user");
+
+pub const SERVICE_ACCOUNTS_OF_TEAM: Index<(EntityId, UserId)> = Index::new(166, "service_accounts_of_team");
+pub const SERVICE_ACCOUNTS_OF_ORGANIZATION: Index<(OrganizationId, UserId)> =
+    Index::new(167, "service_accounts_of_organization");
 
 pub const ORGANIZATIONS: Table<OrganizationId, Organization> = Table::new(9, "organizations");
 pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMember> =
@@ -280,6 +285,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         ENTITY_BY_NAME.space,
         API_KEY_BY_HASH.space,
         API_KEYS_BY_USER.space,
+        SERVICE_ACCOUNTS_OF_TEAM.space,
+        SERVICE_ACCOUNTS_OF_ORGANIZATION.space,
         ORGANIZATIONS_BY_USER.space,
         ORGANIZATION_ADMINS.space,
         TEAMS_BY_ORGANIZATION.space,

@@ -23,6 +23,8 @@ pub enum EntityKind {
     Team(OrganizationId),
     /// The organization itself: holds its name, and later its registries.
     Organization(OrganizationId),
+    /// Holds the name of a service account, and nothing lies in it.
+    ServiceAccount(UserId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// API keys as they are kept.
+pub mod api_key;
 /// Versioned sets of files.
 pub mod artifact;
 /// What was done, by whom, to what.
@@ -46,5 +48,5 @@ pub mod stream;
 pub mod sweep;
 /// The privacy of teams, and what organizations enforce.
 pub mod team_setting;
-/// People and their API keys.
+/// People and service accounts.
 pub mod user;

@@ -4,6 +4,7 @@
 mod audit;
 mod expiry;
 mod garbage;
+mod key_use;
 mod liveness;
 mod purge;
 mod seal;
@@ -26,6 +27,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));

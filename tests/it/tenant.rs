@@ -318,6 +318,7 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "username": "kea" }),
         ],
         "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createServiceAccount" => vec![json!({ "entityName": known.team, "description": "taken over" })],
         "createUser" => vec![json!({ "email": known.email, "admin": true })],
         "createCustomChart" => {
             let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",

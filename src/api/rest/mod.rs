@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON for administrators and scripts. Errors are `{"error": {"code", "message", "field"?}}`.
 
 mod access;
+mod api_key;
 pub mod error;
 mod extract;
 mod member;
@@ -10,6 +11,7 @@ mod project;
 mod role;
 pub mod routes;
 mod run;
+mod service_account;
 mod setting;
 mod team;
 mod team_setting;

@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{access, organization, project, role, run, setting, team, team_setting, user};
+use super::{access, api_key, organization, project, role, run, service_account, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -32,6 +32,26 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         team::list_members,
         team::put_member,
         team::remove_member,
+        service_account::create_in_team,
+        service_account::list_in_team,
+        service_account::delete_in_team,
+        service_account::create_key_in_team,
+        service_account::list_keys_in_team,
+        service_account::delete_key_in_team,
+        service_account::create_in_organization,
+        service_account::list_in_organization,
+        service_account::update_in_organization,
+        service_account::delete_in_organization,
+        service_account::create_key_in_organization,
+        service_account::list_keys_in_organization,
+        service_account::delete_key_in_organization,
+        api_key::create,
+        api_key::list,
+        api_key::rename,
+        api_key::delete,
+        api_key::create_for_person,
+        api_key::list_of_person,
+        api_key::delete_of_person,
         team_setting::show,
         team_setting::update,
         project::create,

@@ -1,7 +1,9 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{access, openapi, organization, project, role, run, setting, team, team_setting, user};
+use super::{
+    access, api_key, openapi, organization, project, role, run, service_account, setting, team, team_setting, user,
+};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -37,6 +39,35 @@ fn routes() -> Vec<Route> {
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        post("/api/v1/teams/{name}/service-accounts", service_account::create_in_team),
+        get("/api/v1/teams/{name}/service-accounts", service_account::list_in_team),
+        delete("/api/v1/teams/{name}/service-accounts/{account}", service_account::delete_in_team),
+        post("/api/v1/teams/{name}/service-accounts/{account}/api-keys", service_account::create_key_in_team),
+        get("/api/v1/teams/{name}/service-accounts/{account}/api-keys", service_account::list_keys_in_team),
+        delete("/api/v1/teams/{name}/service-accounts/{account}/api-keys/{id}", service_account::delete_key_in_team),
+        post("/api/v1/organizations/{name}/service-accounts", service_account::create_in_organization),
+        get("/api/v1/organizations/{name}/service-accounts", service_account::list_in_organization),
+        patch("/api/v1/organizations/{name}/service-accounts/{account}", service_account::update_in_organization),
+        delete("/api/v1/organizations/{name}/service-accounts/{account}", service_account::delete_in_organization),
+        post(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys",
+            service_account::create_key_in_organization,
+        ),
+        get(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys",
+            service_account::list_keys_in_organization,
+        ),
+        delete(
+            "/api/v1/organizations/{name}/service-accounts/{account}/api-keys/{id}",
+            service_account::delete_key_in_organization,
+        ),
+        post("/api/v1/api-keys", api_key::create),
+        get("/api/v1/api-keys", api_key::list),
+        patch("/api/v1/api-keys/{id}", api_key::rename),
+        delete("/api/v1/api-keys/{id}", api_key::delete),
+        post("/api/v1/users/{username}/api-keys", api_key::create_for_person),
+        get("/api/v1/users/{username}/api-keys", api_key::list_of_person),
+        delete("/api/v1/users/{username}/api-keys/{id}", api_key::delete_of_person),
         get("/api/v1/teams/{name}/settings", team_setting::show),
         patch("/api/v1/teams/{name}/settings", team_setting::update),
         post("/api/v1/projects", project::create),

@@ -65,7 +65,7 @@ impl Event {
         self.subject.entity = Some(EntitySubject { id, name: entity.name.to_string(), is_personal });
         self.organization = match entity.kind {
             EntityKind::Team(organization) | EntityKind::Organization(organization) => Some(organization),
-            EntityKind::Person(_) => None,
+            EntityKind::Person(_) | EntityKind::ServiceAccount(_) => None,
         };
         self
     }

@@ -2,6 +2,7 @@
 
 use crate::access::{Caller, Feature};
 use crate::app::Error;
+use crate::app::api_key::{NewKey, Whose};
 use crate::app::artifact::testing::{Logged, contents};
 use crate::app::organization::JoinOrganization;
 use crate::app::project::UpsertProject;
@@ -33,7 +34,12 @@ fn told(record: &AuditRecord) -> String {
         subject.artifact.as_ref().map(|artifact| format!("artifact {}", artifact.qualified_name)),
         subject.user.as_ref().map(|user| format!("user {}", user.email)),
     ];
-    let details = record.details.iter().map(|(field, value)| format!("{field}={value}"));
+    // How a key begins is drawn anew each time.
+    let details = record
+        .details
+        .iter()
+        .filter(|(field, _)| *field != "begins_with")
+        .map(|(field, value)| format!("{field}={value}"));
     let parts: Vec<String> = parts.into_iter().flatten().chain(details).collect();
     format!("{actor} {} {}", record.action, parts.join(" ")).trim_end().to_owned()
 }
@@ -101,7 +107,7 @@ async fn people_organizations_teams_and_keys_leave_a_record_of_each_change() {
             "system organization:create in default",
             "operator organization:update_member in default user ada@example.com role=member role_before=none",
             "operator user:create user ada@example.com system_admin=false",
-            "operator user:create_api_key user ada@example.com api_key=1",
+            "operator user:create_api_key user ada@example.com api_key=1 scope=admin",
         ]
     );
     let app = &world.app;
@@ -150,14 +156,14 @@ async fn people_organizations_teams_and_keys_leave_a_record_of_each_change() {
     );
 
     world.person("edsger").await;
-    let (key, _) = app.create_api_key(&grace, None).await.unwrap();
+    let key = app.create_api_key(&grace, Whose::Own, NewKey::default()).await.unwrap().shown.id;
     app.delete_api_key(&grace, key).await.unwrap();
     app.delete_user(&OPERATOR, "edsger").await.unwrap();
     let told = world.told().await;
     for expected in [
         "operator team:update_member in robots user edsger@example.com by=invitation role=member role_before=none",
-        "grace user:create_api_key user grace@example.com api_key=4",
-        "grace user:delete_api_key user grace@example.com api_key=4",
+        "grace user:create_api_key user grace@example.com api_key=4 scope=admin",
+        "grace user:delete_api_key user grace@example.com api_key=4 scope=admin",
         "operator user:permanently_delete user edsger@example.com",
     ] {
         assert!(told.iter().any(|line| line == expected), "{expected} is not in {told:#?}");
@@ -303,7 +309,7 @@ async fn a_record_belongs_to_the_organization_of_its_team_or_to_those_of_its_per
     world.app.stop_run(&world.ada, world.at("r")).await.unwrap();
     world.app.create_organization(&OPERATOR, "lab").await.unwrap();
     world.app.put_organization_member(&OPERATOR, "lab", "ada", "member").await.unwrap();
-    world.app.create_api_key(&world.ada, None).await.unwrap();
+    world.app.create_api_key(&world.ada, Whose::Own, NewKey::default()).await.unwrap();
 
     let mut belongs = BTreeMap::new();
     for record in world.recorded().await {
@@ -312,7 +318,7 @@ async fn a_record_belongs_to_the_organization_of_its_team_or_to_those_of_its_per
 
     assert_eq!(belongs["operator team:create in vision"], [1]);
     assert_eq!(belongs["operator user:create user ada@example.com system_admin=false"], [1]);
-    assert_eq!(belongs["ada user:create_api_key user ada@example.com api_key=2"], [1, 2]);
+    assert_eq!(belongs["ada user:create_api_key user ada@example.com api_key=2 scope=admin"], [1, 2]);
     assert_eq!(belongs["operator organization:create in lab"], [2]);
     assert!(belongs["ada run:stop in ada project p runs=r"].is_empty(), "what is one person's is no organization's");
 }

@@ -18,6 +18,8 @@ pub mod organization;
 pub mod project;
 pub mod project_member;
 pub mod run;
+/// Accounts that are no people.
+pub mod service_account;
 /// System settings.
 pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.

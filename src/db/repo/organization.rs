@@ -42,9 +42,9 @@ pub fn get(
     Ok(Some(Unchecked::new(FoundOrganization { id, organization }, grants)))
 }
 
-fn grants_in(tx: &impl Read, caller: &Caller, id: OrganizationId) -> Result<Grants, DbError> {
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, id: OrganizationId) -> Result<Grants, DbError> {
     let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
-    let organization = member(tx, id, user)?.map(|member| member.role);
+    let organization = entity::role_in_organization(tx, caller, user, id)?;
     Ok(Grants { organization, ..Grants::default() })
 }
 
@@ -73,7 +73,7 @@ pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<Organization
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Organization(id) => Some(id),
-        EntityKind::Person(_) | EntityKind::Team(_) => None,
+        EntityKind::Person(_) | EntityKind::Team(_) | EntityKind::ServiceAccount(_) => None,
     })
 }
 

@@ -41,12 +41,18 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
     Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
 }
 
+/// What the caller holds in a team, for what belongs to it.
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Grants, DbError> {
+    let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(Grants::default()) };
+    entity::grants_in(tx, caller, &entity::FoundEntity { id, entity })
+}
+
 /// The id of the team of that name, for code that goes on to check it.
 pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<(EntityId, OrganizationId)>, DbError> {
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Team(organization) => Some((found.id, organization)),
-        EntityKind::Person(_) | EntityKind::Organization(_) => None,
+        EntityKind::Person(_) | EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => None,
     })
 }
 
@@ -83,6 +89,17 @@ pub fn create(
 /// Somebody's place in a team, for code that goes on to check it.
 pub fn member(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamMember>, DbError> {
     TEAM_MEMBERS.get(tx, &(team, user))
+}
+
+/// The same, also of a service account: it is a member of the teams of its home.
+pub fn place_of(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamMember>, DbError> {
+    if let Some(member) = member(tx, team, user)? {
+        return Ok(Some(member));
+    }
+    let Some(account) = user::get(tx, user)? else { return Ok(None) };
+    let (Some(home), Some(entity)) = (account.service, ENTITIES.get(tx, &team)?) else { return Ok(None) };
+    let EntityKind::Team(organization) = entity.kind else { return Ok(None) };
+    Ok(home.includes(team, organization).then(|| TeamMember::new(TeamRole::Member, account.created_at)))
 }
 
 /// Who belongs to it, in the order in which the people were made, after the person `after`.

@@ -49,12 +49,13 @@ pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) 
         entity,
         created_at,
         deactivated_at: None,
+        service: None,
     };
     USERS.put(tx, &id, &user)?;
     Ok((id, user))
 }
 
-/// In the order of their creation, after `after`.
+/// People in the order of their creation, after `after`. Service accounts are none.
 pub fn list(
     tx: &impl Read,
     instance: &Allowed<Instance>,
@@ -62,7 +63,15 @@ pub fn list(
     limit: usize,
 ) -> Result<Vec<(UserId, User)>, DbError> {
     instance.must_be(Action::UserManage);
-    USERS.list(tx, &(), after.as_ref(), limit)
+    let (mut people, mut after) = (Vec::new(), after);
+    while people.len() < limit {
+        let page = USERS.list(tx, &(), after.as_ref(), limit)?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        people.extend(page.into_iter().filter(|(_, user)| user.service.is_none()));
+    }
+    people.truncate(limit);
+    Ok(people)
 }
 
 /// By the name as it was given.
@@ -120,7 +129,7 @@ pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<UserId>, DbE
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Person(id) => Some(id),
-        EntityKind::Team(_) | EntityKind::Organization(_) => None,
+        EntityKind::Team(_) | EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => None,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::entity::{Entity, EntityConnection, EntityEdge, Organization};
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
-use crate::app::api_key::ListedKey;
+use crate::app::api_key::ShownKey;
 use crate::app::person::Person;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
@@ -57,7 +57,7 @@ impl User {
 
     /// The entity of a run that names none.
     async fn entity(&self) -> &str {
-        &self.person.username
+        &self.person.entity
     }
 
     /// JSON text.
@@ -76,9 +76,9 @@ impl User {
     /// For the person and for their administrators, without the keys themselves: a name here is how a key begins.
     async fn api_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyConnection> {
         let request = Request::of(ctx);
-        let keys = request.app.list_api_keys(&request.caller, self.person.id).await.map_err(failed)?;
-        let edge = |key: ListedKey| ApiKeyEdge {
-            node: ApiKey { id: id::api_key(key.id), name: key.begins_with, description: key.description },
+        let keys = request.app.list_api_keys_of(&request.caller, self.person.id).await.map_err(failed)?;
+        let edge = |key: ShownKey| ApiKeyEdge {
+            node: ApiKey { id: id::api_key(key.id), name: key.record.begins_with, description: key.record.name },
         };
         Ok(ApiKeyConnection { edges: keys.into_iter().map(edge).collect() })
     }
