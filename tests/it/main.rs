@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod api_key;
 mod artifact;
 mod artifact_permission;
 mod cli;
@@ -13,6 +14,7 @@ mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
+mod service_account;
 mod setting;
 mod tenant;
 mod tenant_artifact;
