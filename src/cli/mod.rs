@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
 mod api_key;
 mod audit;
 mod check;
@@ -33,6 +34,9 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Who may do what, and why.
+    #[command(subcommand)]
+    Access(access::Access),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -79,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),

@@ -179,6 +179,7 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "invitation",
     "is_limited",
     "kind",
+    "on",
     "rewound_to_step",
     "role",
     "role_before",

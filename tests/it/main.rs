@@ -5,7 +5,9 @@
 mod api_key;
 mod artifact;
 mod artifact_permission;
+mod audit;
 mod cli;
+mod explain;
 mod organization;
 mod permission;
 mod privacy;
@@ -14,7 +16,6 @@ mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
-mod service_account;
 mod setting;
 mod tenant;
 mod tenant_artifact;

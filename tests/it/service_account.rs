@@ -26,6 +26,10 @@ fn query(server: &Server<'_>, key: &str, text: &str, variables: &Value) -> Value
     serde_json::from_str::<Value>(&answer).unwrap()["data"].take()
 }
 
+fn works(server: &Server<'_>, key: &str) -> bool {
+    server.graphql(Some(key), "{ viewer { id } }", &NOTHING).0 == 200
+}
+
 /// The column under which somebody of `people` stands for a team `vision` and its organization.
 fn column(role: &str) -> Option<&'static str> {
     match role {
@@ -178,4 +182,49 @@ fn an_account_logs_reads_and_fetches_with_its_key() {
         let (status, answer) = server.ask(&key, method, path, &body);
         assert!([403, 404].contains(&status), "{method} {path}: {status} {answer}");
     }
+}
+
+#[test]
+fn the_command_makes_lists_and_revokes_keys_and_prints_a_key_alone() {
+    let place = Place::new();
+    let server = place.serve_licensed(&[]);
+    server.person("ada");
+    server.arrange("POST", "/api/v1/teams", &json!({ "name": "vision", "organization": "default", "admins": ["ada"] }));
+    let run = |words: &[&str]| {
+        let done = place.run(words, "");
+        let out = String::from_utf8(done.stdout).unwrap();
+        assert!(done.status.success(), "{words:?}: {out}{}", String::from_utf8_lossy(&done.stderr));
+        out
+    };
+    let fails = |words: &[&str]| {
+        let done = place.run(words, "");
+        assert!(!done.status.success());
+        String::from_utf8(done.stderr).unwrap()
+    };
+
+    let made = run(&["api-key", "create", "--user", "ada", "--name", "laptop", "--scope", "read", "--only", "vision"]);
+    assert_eq!(made.trim().len(), 40);
+    assert!(works(&server, made.trim()));
+    let listed: Value = serde_json::from_str(&run(&["api-key", "list", "--user", "ada", "--json"])).unwrap();
+    assert_eq!((&listed[1]["scope"], &listed[1]["teams"]), (&json!("read"), &json!(["vision"])));
+    let table = run(&["api-key", "list", "--user", "ada"]);
+    assert!(table.contains("laptop") && table.contains("vision") && !table.contains(made.trim()), "{table}");
+    run(&["api-key", "revoke", "--user", "ada", listed[1]["id"].as_str().unwrap()]);
+    assert!(!works(&server, made.trim()));
+
+    let key = run(&["service-account", "create", "--team", "vision", "--name", "ci", "--description", "nightly"]);
+    assert!(works(&server, key.trim()));
+    assert!(run(&["service-account", "list", "--team", "vision"]).contains("nightly"));
+    let of_account = ["--service-account", "ci", "--team", "vision"];
+    let second = run(&[&["api-key", "create"], &of_account[..]].concat());
+    assert!(works(&server, second.trim()));
+    assert_eq!(run(&[&["api-key", "list"], &of_account[..]].concat()).lines().count(), 3);
+    let wide = ["service-account", "create", "--organization", "default", "--name", "wide"];
+    assert!(fails(&wide).contains("default team"));
+    run(&[&wide[..], &["--default-team", "vision"]].concat());
+    assert!(run(&["service-account", "list", "--organization", "default"]).contains("wide"));
+    run(&["service-account", "delete", "--team", "vision", "ci"]);
+    assert!(!works(&server, key.trim()) && !works(&server, second.trim()));
+    assert!(fails(&["api-key", "list", "--service-account", "ci"]).contains("--team"));
+    assert!(fails(&["api-key", "list"]).contains("--user"));
 }

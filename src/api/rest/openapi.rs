@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{api_key, organization, project, role, run, service_account, setting, team, team_setting, user};
+use super::{access, api_key, organization, project, role, run, service_account, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -68,6 +68,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::list,
         setting::put,
         setting::reset,
+        access::explain,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -1,7 +1,9 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{api_key, openapi, organization, project, role, run, service_account, setting, team, team_setting, user};
+use super::{
+    access, api_key, openapi, organization, project, role, run, service_account, setting, team, team_setting, user,
+};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -82,6 +84,7 @@ fn routes() -> Vec<Route> {
         get("/api/v1/settings", setting::list),
         put("/api/v1/settings/{key}", setting::put),
         delete("/api/v1/settings/{key}", setting::reset),
+        get("/api/v1/access/explain", access::explain),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }
