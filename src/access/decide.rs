@@ -56,7 +56,9 @@ pub(super) fn weigh(
     if caller.confined_key().is_some() {
         witness.hear(Step::WithinKey(grants.within_key));
         if !grants.within_key {
-            return Err(outside_key(action));
+            let refusal = outside_key(action);
+            witness.hear(Step::Sees(refusal != Refusal::Hidden));
+            return Err(refusal);
         }
     }
     let granted = granted(caller, action, grants, witness);
@@ -232,8 +234,8 @@ fn is_added(action: Action, grants: &Grants) -> bool {
 /// Where the team lets its members invite, they bring in people who have no more than themselves.
 /// A service account knows nobody.
 fn by_switch(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> bool {
-    let invites = matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
-    invites && caller.service.is_none() && grants.members_invite && role >= Some(TeamRole::Member)
+    let invites = caller.service.is_none() && matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
+    grants.members_invite && invites && role >= Some(TeamRole::Member)
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the

@@ -48,9 +48,9 @@ pub enum Step {
     ByInvitationSwitch,
     /// Whether the caller may learn that the object exists.
     Sees(bool),
-    KeyScope(KeyScope, bool),
-    /// Whether the object lies in what the key is limited to.
+    /// Whether the object lies in what a limited key is for.
     WithinKey(bool),
+    KeyScope(KeyScope, bool),
     PersonalProjectsOff,
     Licence(Feature, bool),
 }
@@ -111,8 +111,6 @@ impl fmt::Display for Step {
             Self::Visibility(visibility) => write!(f, "visibility of the project: {}", visibility.as_str()),
             Self::Owns(true) => f.write_str("owns the object"),
             Self::Owns(false) => f.write_str("does not own the object"),
-            Self::WithinKey(true) => f.write_str("the API key is limited, and this lies within it"),
-            Self::WithinKey(false) => f.write_str("the API key is limited, and this lies outside it"),
             Self::PersonalEntity => f.write_str("the entity is their own"),
             Self::RegistryAdmin => f.write_str("administers the team's model registry"),
             Self::System => f.write_str("jobs of the server may do everything"),
@@ -129,6 +127,8 @@ impl fmt::Display for Step {
             Self::ByInvitationSwitch => f.write_str("the team lets its members invite"),
             Self::Sees(true) => f.write_str("may know that the object exists, so the refusal says why"),
             Self::Sees(false) => f.write_str("may not know that the object exists, so it is answered as missing"),
+            Self::WithinKey(true) => f.write_str("it lies in what the key is limited to"),
+            Self::WithinKey(false) => f.write_str("it lies outside of what the key is limited to"),
             Self::KeyScope(scope, true) => write!(f, "a key of the scope {} covers it", scope.as_str()),
             Self::KeyScope(scope, false) => write!(f, "a key of the scope {} does not cover it", scope.as_str()),
             Self::PersonalProjectsOff => f.write_str("personal projects are turned off on this server"),

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::access::decide::{Reason, decide};
-use crate::access::{ActionSet, InstanceRules, Principal};
-use crate::domain::id::UserId;
+use crate::access::{ActionSet, InstanceRules, PresentedKey, Principal};
+use crate::domain::id::{ApiKeyId, EntityId, UserId};
 use crate::domain::origin::Origin;
+use crate::domain::user::ServiceHome;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -17,9 +18,14 @@ fn caller() -> impl Strategy<Value = Caller> {
         Principal::System,
     ];
     let scopes = vec![KeyScope::Full, KeyScope::Write, KeyScope::Read];
-    (select(principals), select(scopes)).prop_map(|(principal, scope)| Caller {
+    let keys = vec![None, Some(PresentedKey { id: ApiKeyId(3), is_confined: true })];
+    let homes = vec![None, Some(ServiceHome::Team(EntityId(1)))];
+    let parts = (select(principals), select(scopes), select(keys), select(homes));
+    parts.prop_map(|(principal, scope, key, service)| Caller {
         principal,
         scope,
+        key,
+        service,
         ..Caller { origin: Origin::LOCAL, instance: InstanceRules::DEFAULT, ..Caller::ANONYMOUS }
     })
 }
@@ -92,7 +98,14 @@ fn leads_to_yes(steps: &[Step]) -> bool {
         _ => false,
     };
     let takes_away = |step: &Step| {
-        matches!(step, Step::KeyScope(_, false) | Step::PersonalProjectsOff | Step::Licence(_, false) | Step::Sees(_))
+        matches!(
+            step,
+            Step::WithinKey(false)
+                | Step::KeyScope(_, false)
+                | Step::PersonalProjectsOff
+                | Step::Licence(_, false)
+                | Step::Sees(_)
+        )
     };
     steps.iter().any(gives) && !steps.iter().any(takes_away)
 }

@@ -9,7 +9,7 @@ use super::{App, Error};
 use crate::access::{Action, Caller, Explanation, KeyScope, Licence, Refusal, Unchecked};
 use crate::db::DbError;
 use crate::db::repo::project::{self, ProjectPath};
-use crate::db::repo::{api_key, entity, organization, run, team, user};
+use crate::db::repo::{api_key, entity, organization, run, service_account, team, user};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
 use crate::domain::entity::EntityKind;
@@ -20,7 +20,7 @@ use crate::domain::user::User;
 /// May this person do this there?
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// User name or e-mail address.
+    /// User name or e-mail address, or the name of a service account.
     pub user: String,
     /// As the permission table calls it, such as `run:log`.
     pub action: String,
@@ -64,16 +64,13 @@ impl App {
             let is_everywhere = caller.may(Action::AccessExplain, user::instance(), &licence).is_ok();
             place.check(tx, &caller, is_everywhere, &licence)?;
             let no_person = || missing("person", shortened(&question.user));
-            let id = user::id_of(tx, &question.user)?.ok_or_else(no_person)?;
+            let id = person_or_account(tx, &question.user)?.ok_or_else(no_person)?;
             if !is_everywhere && !place.is_known_to(tx, &caller, id)? {
                 return Err(no_person());
             }
             let person = user::get(tx, id)?.ok_or_else(no_person)?;
-            let asked = Caller {
-                instance: rules,
-                service: person.service,
-                ..Caller::user(id, person.system_admin, question.scope)
-            };
+            let asked = Caller::user(id, person.system_admin, question.scope);
+            let asked = Caller { instance: rules, service: person.service, ..asked };
             let found = match action {
                 Action::ApiKeyOwn => api_key::of(tx, &asked, id)?.forget(),
                 _ => place.find(tx, &asked)?.ok_or_else(|| place.missing())?,
@@ -120,7 +117,6 @@ impl Place {
                 Some((id, EntityKind::Team(_))) => team::get(tx, caller, id)?.map(Unchecked::forget),
                 Some((_, EntityKind::Organization(id))) => organization::get(tx, caller, id)?.map(Unchecked::forget),
                 Some((id, EntityKind::Person(_))) => entity::get(tx, caller, id)?.map(Unchecked::forget),
-                // A name, and nothing behind it.
                 Some((_, EntityKind::ServiceAccount(_))) | None => None,
             },
             Self::Project(at) => project::find(tx, caller, at)?.map(Unchecked::forget),
@@ -167,12 +163,13 @@ impl Place {
         }
         let found = self.entity().map(|name| entity::named(tx, name)).transpose()?.flatten();
         let Some(found) = found else { return Ok(false) };
-        let (EntityKind::Team(organization) | EntityKind::Organization(organization)) = found.entity.kind else {
-            return Ok(false);
-        };
-        let home = user::get(tx, person)?.and_then(|account| account.service);
-        let is_account = home.is_some_and(|home| home.includes(found.id, organization));
-        Ok(is_account || organization::member(tx, organization, person)?.is_some())
+        match found.entity.kind {
+            EntityKind::Team(organization) | EntityKind::Organization(organization) => {
+                let is_member = organization::member(tx, organization, person)?.is_some();
+                Ok(is_member || team::place_of(tx, found.id, person)?.is_some())
+            }
+            EntityKind::Person(_) | EntityKind::ServiceAccount(_) => Ok(false),
+        }
     }
 
     fn event(&self, tx: &impl Read, (id, person): (UserId, &User), explanation: &Explanation) -> Result<Event, Error> {
@@ -190,6 +187,15 @@ impl Place {
         let event = event.detail("action", explanation.action).detail("verdict", explanation.verdict.is_ok());
         Ok(on.into_iter().fold(event, |event, on| event.detail("on", on)))
     }
+}
+
+/// By user name or e-mail address, or by the name of a service account.
+fn person_or_account(tx: &impl Read, text: &str) -> Result<Option<UserId>, Error> {
+    if let Some(id) = user::id_of(tx, text)? {
+        return Ok(Some(id));
+    }
+    let Ok(name) = EntityName::parse(text) else { return Ok(None) };
+    Ok(service_account::named(tx, &name)?.map(|(id, _)| id))
 }
 
 fn unknown_action(text: &str) -> Error {

@@ -81,9 +81,9 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
-        Command::Access(command) => access::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),

@@ -24,7 +24,8 @@ pub enum KeyScope {
 impl KeyScope {
     const ALL: [Self; 3] = [Self::Full, Self::Write, Self::Read];
 
-    pub fn as_str(self) -> &'static str {
+    /// The word for it in requests and lists.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "admin",
             Self::Write => "write",

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod api_key;
 mod artifact;
 mod artifact_permission;
 mod audit;

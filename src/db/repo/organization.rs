@@ -1,7 +1,7 @@
 //! Organizations and who belongs to them.
 
 use super::user::{self, Instance};
-use super::{custom_role, entity, team, team_setting};
+use super::{custom_role, entity, service_account, team, team_setting};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -12,6 +12,7 @@ use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
+use crate::domain::user::ServiceHome;
 
 const PAGE: usize = 100;
 
@@ -91,7 +92,7 @@ pub fn create(
     Ok(FoundOrganization { id, organization })
 }
 
-/// Deletes the organization and everybody's place in it. That it has no teams is the use case's to see.
+/// Deletes the organization, its service accounts, and everybody's place in it. That it has no teams is the use case's to see.
 pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Result<(), DbError> {
     found.must_be(Action::OrgDelete);
     loop {
@@ -105,6 +106,7 @@ pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Resul
     }
     custom_role::delete_all(tx, found.id)?;
     team_setting::delete_privacy(tx, found.id)?;
+    while !service_account::purge(tx, ServiceHome::Organization(found.id), PAGE)? {}
     ENTITIES.delete(tx, &found.organization.entity)?;
     ORGANIZATIONS.delete(tx, &found.id)?;
     Ok(())
