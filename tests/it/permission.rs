@@ -51,6 +51,10 @@ pub fn rows() -> Vec<Row> {
             before: &[("POST", "/api/v1/organizations", "short-lived")],
             ..row("org:delete", "DELETE", "/api/v1/organizations/short-lived", Value::Null)
         },
+        Row {
+            before: &[("PUT", "/api/v1/organizations/default/members/guest", "member")],
+            ..row("access:explain", "GET", "/api/v1/access/explain?user=guest&action=team:read&on=vision", Value::Null)
+        },
         row("user:manage", "GET", "/api/v1/users", Value::Null),
         row("user:manage", "POST", "/api/v1/users", json!({ "username": "NEW", "email": "NEW@example.com" })),
         row(
