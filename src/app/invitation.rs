@@ -132,7 +132,7 @@ pub(super) fn accept_waiting(
         }
         team::add_member(tx, &at, id, role)?;
         let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
-        audit::record(tx, caller, event.role(None, Some(role.base.as_str())))?;
+        audit::record(tx, caller, event.role(None, Some(&team_role::name(tx, role)?)))?;
     }
     Ok(())
 }

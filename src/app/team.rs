@@ -204,7 +204,8 @@ impl App {
                         None => team::add_member(tx, &found, user, given)?,
                     };
                     let event = Event::new(AuditAction::TeamMember).team(&found).user(user, &person);
-                    let event = event.role(before.map(|before| before.role.as_str()), Some(&role));
+                    let role_before = before.map(|before| team_role::name(tx, before.given())).transpose()?;
+                    let event = event.role(role_before.as_deref(), Some(&team_role::name(tx, given)?));
                     audit::record(tx, &caller, event)?;
                     member
                 }
@@ -241,7 +242,8 @@ impl App {
             team::remove_member(tx, &found, user)?;
             let person = user::get(tx, user)?.ok_or_else(no_member)?;
             let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
-            audit::record(tx, &caller, event.role(Some(member.role.as_str()), None))?;
+            let role_before = team_role::name(tx, member.given())?;
+            audit::record(tx, &caller, event.role(Some(&role_before), None))?;
             Ok::<_, Error>((found.id, user))
         });
         let (team, user) = removed.await?;

@@ -7,6 +7,8 @@ mod db;
 mod door;
 mod opening;
 mod output;
+mod project;
+mod role;
 mod serve;
 mod settings;
 mod user;
@@ -31,6 +33,12 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The custom roles of an organization.
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Projects: who sees them, and who has which role in them.
+    #[command(subcommand)]
+    Project(project::Project),
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -69,6 +77,8 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Role(command) => role::run(command),
+        Command::Project(command) => project::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Check(arguments) => check::run(arguments),

@@ -194,3 +194,24 @@ fn a_team_that_is_not_hidden_is_known_by_its_name_and_nothing_else() {
     assert_eq!((entity("outsider"), members("outsider").0), (NOTHING, 404));
     assert_eq!(entity("member")["name"], "vision");
 }
+
+#[test]
+fn an_instance_that_saves_no_code_locks_the_switch_of_every_team() {
+    let place = Place::new();
+    let server = place.serve();
+    let cast = Cast::new(&server);
+    let flags = || {
+        let (_, answer) =
+            cast.graphql("member", "{ viewer { flags } entity(name: \"vision\") { codeSavingEnabled } }", &NOTHING);
+        let flags: Value = serde_json::from_str(answer["data"]["viewer"]["flags"].as_str().unwrap()).unwrap();
+        (flags["code_saving_enabled"].clone(), answer["data"]["entity"]["codeSavingEnabled"].clone())
+    };
+    assert_eq!(flags(), (json!(true), json!(true)));
+
+    server.arrange("PUT", "/api/v1/settings/code_saving", &json!({ "value": false }));
+
+    let (_, shown) = cast.ask("member", "GET", SETTINGS, &NOTHING);
+    assert_eq!(shown["settings"]["code_saving"], json!({ "value": false, "enforced_by": "instance" }));
+    refused(set(&cast, "team-admin", &json!({ "code_saving": true })), 403, "off for the whole instance");
+    assert_eq!(flags(), (json!(false), json!(false)));
+}

@@ -51,6 +51,10 @@ impl<'s> Cast<'s> {
             let path = format!("/api/v1/organizations/default/members/{name}");
             server.arrange("PUT", &path, &json!({ "role": role }));
         }
+        // Who may write nowhere has no API key.
+        server.arrange("POST", "/api/v1/organizations", &json!({ "name": "elsewhere" }));
+        let team = json!({ "name": "robots", "organization": "elsewhere", "admins": ["org-viewer"] });
+        server.arrange("POST", "/api/v1/teams", &team);
         Self { server, keys }
     }
 
@@ -167,6 +171,9 @@ fn each_visibility_gives_each_kind_of_caller_what_the_table_says() {
         let found = projects.each_ref().map(|at| cast.letters(who, at));
         assert_eq!(found, letters, "{who}");
     }
+    server.arrange("PUT", "/api/v1/settings/anonymous_reading", &json!({ "value": true }));
+    let found = projects.each_ref().map(|at| cast.letters("nobody", at));
+    assert_eq!(found, ["", "rd", "", ""], "nobody, where visitors may read");
     assert!(projects.iter().all(|at| cast.reads("owner", &at.name)), "the owner stays in what they have restricted");
 }
 

@@ -152,7 +152,7 @@ pub(super) fn describe(
     let changed = Project { description, ..found.project.clone() };
     if changed != found.project {
         project::update(tx, found, &changed)?;
-        audit::record(tx, caller, about(AuditAction::ProjectUpdate, found).detail("changed", "description"))?;
+        audit::record(tx, caller, about(AuditAction::ProjectUpdate, found).detail("fields", "description"))?;
     }
     Ok(())
 }
@@ -190,8 +190,8 @@ pub(super) fn set_visibility(
     if let (Visibility::Restricted, Some(owner)) = (wanted, found.project.owner) {
         project_member::keep_owner(tx, &found, owner)?;
     }
-    let event = about(AuditAction::ProjectVisibility, &found).detail("from", before.as_str());
-    audit::record(tx, caller, event.detail("to", wanted.as_str()))
+    let event = about(AuditAction::ProjectVisibility, &found).detail("visibility_before", before.as_str());
+    audit::record(tx, caller, event.detail("visibility", wanted.as_str()))
 }
 
 /// Gives the project to another member of the team.
