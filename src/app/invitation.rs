@@ -47,7 +47,8 @@ impl App {
             }
             let (id, invitation) = invitation::put(tx, &at, &email, given, asking.user_id())?;
             let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&email);
-            audit::record(tx, &asking, event.detail("role", &role_name).detail("invitation", id))?;
+            let event = event.detail("role", team_role::name_of(tx, given)?).detail("invitation", id);
+            audit::record(tx, &asking, event)?;
             Ok::<_, Error>(Ok((id, invitation)))
         });
         match invited.await? {
@@ -132,7 +133,7 @@ pub(super) fn accept_waiting(
         }
         team::add_member(tx, &at, id, role)?;
         let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
-        audit::record(tx, caller, event.role(None, Some(&team_role::name(tx, role)?)))?;
+        audit::record(tx, caller, event.role(None, Some(&team_role::name_of(tx, role)?)))?;
     }
     Ok(())
 }

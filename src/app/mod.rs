@@ -23,6 +23,8 @@ pub mod custom_role;
 pub mod entity;
 mod error;
 mod existing;
+/// Why somebody may or may not do something.
+pub mod explain;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
 /// Reading what was logged.

@@ -203,9 +203,9 @@ impl App {
                         }
                         None => team::add_member(tx, &found, user, given)?,
                     };
+                    let was = before.map(|before| team_role::name_of(tx, before.given())).transpose()?;
                     let event = Event::new(AuditAction::TeamMember).team(&found).user(user, &person);
-                    let role_before = before.map(|before| team_role::name(tx, before.given())).transpose()?;
-                    let event = event.role(role_before.as_deref(), Some(&team_role::name(tx, given)?));
+                    let event = event.role(was.as_deref(), Some(&team_role::name_of(tx, given)?));
                     audit::record(tx, &caller, event)?;
                     member
                 }
@@ -242,8 +242,8 @@ impl App {
             team::remove_member(tx, &found, user)?;
             let person = user::get(tx, user)?.ok_or_else(no_member)?;
             let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
-            let role_before = team_role::name(tx, member.given())?;
-            audit::record(tx, &caller, event.role(Some(&role_before), None))?;
+            let was = team_role::name_of(tx, member.given())?;
+            audit::record(tx, &caller, event.role(Some(&was), None))?;
             Ok::<_, Error>((found.id, user))
         });
         let (team, user) = removed.await?;

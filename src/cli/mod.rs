@@ -1,5 +1,6 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
 mod audit;
 mod check;
 mod check_config;
@@ -39,12 +40,15 @@ enum Command {
     /// Projects: who sees them, and who has which role in them.
     #[command(subcommand)]
     Project(project::Project),
-    /// Show and change the system settings.
+    /// Who may do what, and why.
     #[command(subcommand)]
-    Settings(settings::Settings),
+    Access(access::Access),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -79,8 +83,9 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Role(command) => role::run(command),
         Command::Project(command) => project::run(command),
-        Command::Settings(command) => settings::run(command),
+        Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -4,7 +4,9 @@
 
 mod artifact;
 mod artifact_permission;
+mod audit;
 mod cli;
+mod explain;
 mod organization;
 mod permission;
 mod privacy;

@@ -1,7 +1,7 @@
 //! Custom roles: who defines and gives them, and what those may who hold one.
 
 use crate::server::{Answer, Place, Server};
-use crate::visibility::{Cast, refused};
+use crate::visibility::{Cast, logged, refused};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -233,4 +233,26 @@ fn the_command_defines_changes_and_deletes_roles() {
     assert!(!done && said.contains("there is no action `run:fly`"), "{said}");
     assert!(run(&["role", "delete", "tagger"]).0);
     assert_eq!(server.arrange("GET", ROLES, &NOTHING), json!({ "roles": [] }));
+}
+
+#[test]
+fn what_was_defined_and_given_is_in_the_log() {
+    let place = Place::new();
+    let server = place.serve_licensed();
+    let cast = Cast::new(&server);
+
+    assert_eq!(cast.ask("org-admin", "POST", ROLES, &new("stopper", "member", &["run:stop"])).0, 201);
+    assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200);
+    let path = format!("{ROLES}/stopper");
+    assert_eq!(cast.ask("org-admin", "PATCH", &path, &json!({ "base": "view_only" })).0, 200);
+    assert_eq!(cast.ask("org-admin", "PATCH", &path, &json!({ "base": "view_only" })).0, 200);
+    assert_eq!(cast.ask("org-admin", "DELETE", &path, &NOTHING).0, 204);
+
+    let details = |base: &str| json!({ "role": "stopper", "base": base, "actions": "run:stop" });
+    let by = json!("org-admin@example.com");
+    assert_eq!(logged(&place, "custom_role:create"), [(by.clone(), details("member"))]);
+    assert_eq!(logged(&place, "custom_role:update"), [(by.clone(), details("view_only"))]);
+    assert_eq!(logged(&place, "custom_role:delete"), [(by, details("view_only"))]);
+    let given = json!({ "role_before": "member", "role": "stopper" });
+    assert_eq!(logged(&place, "team:update_member").last(), Some(&(json!("team-admin@example.com"), given)));
 }

@@ -8,7 +8,7 @@ use crate::domain::audit_chain::Head;
 pub use crate::db::repo::audit_log::Checked as CheckedLog;
 
 /// The name of the lease.
-const WORK: &str = "link_audit_records";
+pub(super) const WORK: &str = "link_audit_records";
 /// How long the log stands still when the process that links it was killed.
 const LEASE_SECS: i64 = 10;
 /// Linked in one transaction: others wait behind it.

@@ -16,6 +16,10 @@ pub use crate::db::repo::audit_log::Place;
 /// Records read in one transaction.
 const READ_AT_ONCE: usize = 1_000;
 
+/// In place of an id, for what was refused.
+const NOTHING: u64 = 0;
+const FORBIDDEN: u16 = 403;
+
 /// A reading of the log that was permitted.
 #[derive(Debug, Clone)]
 pub struct LogReading {
@@ -34,7 +38,9 @@ impl App {
         after: Option<Place>,
     ) -> Result<LogReading, Error> {
         let (asking, licence) = (*caller, self.licence());
-        let extent = self.db.read(move |tx| extent_of(tx, &asking, &licence)).await?;
+        let extent = self.db.read(move |tx| extent_of(tx, &asking, &licence)).await;
+        let refused = |event: Event| event.refused_with(FORBIDDEN);
+        let extent = extent.inspect_err(|_| self.note_read(caller, AuditAction::AuditRead, NOTHING, refused))?;
         self.link_audit_records().await?;
         let asking = *caller;
         let (from, to) = (range.start.to_rfc3339(), range.end.to_rfc3339());

@@ -10,6 +10,9 @@ mod reads;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::log_a_version;
+
 pub use chain::CheckedLog;
 pub(super) use reads::Reads;
 
@@ -119,6 +122,7 @@ impl Event {
 
     /// What changed, or what it was changed to. Never a secret. What a reader who is to recognize nobody may see of it
     /// is listed in `domain::audit`.
+    #[expect(clippy::needless_pass_by_value, reason = "a call reads better without a borrow before each value")]
     pub fn detail(mut self, field: &str, value: impl ToString) -> Self {
         self.details.insert(field.to_owned(), value.to_string());
         self

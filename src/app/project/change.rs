@@ -143,6 +143,7 @@ impl App {
     }
 }
 
+/// Changes what the project says about itself.
 pub(super) fn describe(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
