@@ -41,7 +41,7 @@ fn shown(cast: &Cast<'_>, who: &str) -> (Value, Value) {
 #[test]
 fn admins_of_the_organization_define_roles_and_everybody_in_it_reads_them() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
 
     let role = json!({ "name": "Labeller", "description": "tags runs", "base": "view_only",
@@ -75,7 +75,7 @@ fn admins_of_the_organization_define_roles_and_everybody_in_it_reads_them() {
 #[test]
 fn a_role_that_cannot_be_is_refused_by_its_field_and_not_made() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     define(&server, "Data labeller", "member", &["run:stop"]);
 
     for (field, body) in [
@@ -113,7 +113,7 @@ fn a_role_that_cannot_be_is_refused_by_its_field_and_not_made() {
 #[test]
 fn a_holder_may_what_the_role_adds_from_the_change_on() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     define(&server, "stopper", "member", &["run:stop"]);
     assert!(!stops(&cast, "member", "r1"));
@@ -146,7 +146,7 @@ fn a_holder_may_what_the_role_adds_from_the_change_on() {
 #[test]
 fn a_role_in_a_project_replaces_a_custom_role_there() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     define(&server, "stopper", "member", &["run:stop"]);
     assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200);
@@ -162,7 +162,7 @@ fn a_role_in_a_project_replaces_a_custom_role_there() {
 #[test]
 fn who_is_only_view_only_has_a_key_as_soon_as_the_role_adds_what_writes() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     define(&server, "reader", "view_only", &["artifact:download"]);
     define(&server, "stopper", "view_only", &["run:stop"]);
@@ -184,7 +184,7 @@ fn who_is_only_view_only_has_a_key_as_soon_as_the_role_adds_what_writes() {
 #[test]
 fn a_viewer_of_the_organization_holds_no_custom_role() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     for base in ["view_only", "member"] {
         define(&server, &format!("on {base}"), base, &["run:stop"]);
@@ -214,7 +214,7 @@ fn without_a_licence_roles_are_neither_defined_nor_given_and_those_that_are_ther
 #[test]
 fn the_command_defines_changes_and_deletes_roles() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let run = |words: &[&str]| {
         let output = place.run(words, "");
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -238,7 +238,7 @@ fn the_command_defines_changes_and_deletes_roles() {
 #[test]
 fn what_was_defined_and_given_is_in_the_log() {
     let place = Place::new();
-    let server = place.serve_licensed();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
 
     assert_eq!(cast.ask("org-admin", "POST", ROLES, &new("stopper", "member", &["run:stop"])).0, 201);

@@ -380,14 +380,16 @@ pub fn logged(place: &Place, action: &str) -> Vec<(Value, Value)> {
     assert!(dumped.status.success());
     let lines = String::from_utf8(dumped.stdout).unwrap();
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    // Those that are not yet linked into the log come after those that are.
-    let records = lines.filter(|line| line["table"].as_str().unwrap().starts_with("audit_"));
-    let records = records.map(|mut line| {
-        let linked = line["record"]["record"].take();
-        if linked.is_object() { linked } else { line["record"].take() }
+    // Some are linked into the log already, others wait for it.
+    let texts = lines.filter_map(|line| {
+        let record = &line["record"];
+        record["text"].as_str().or(record["written"]["text"].as_str()).map(str::to_owned)
     });
-    let of_action = records.filter(|record| record["action"] == action);
-    of_action.map(|record| (record["actor"]["User"]["email"].clone(), record["details"].clone())).collect()
+    let records = texts.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let mut records: Vec<Value> = records.filter(|record| record["action"] == action).collect();
+    records.sort_by_key(|record| record["at"].as_i64());
+    let told = |record: Value| (record["actor"]["User"]["email"].clone(), record["details"].clone());
+    records.into_iter().map(told).collect()
 }
 
 #[test]
