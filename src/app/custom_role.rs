@@ -5,7 +5,6 @@ use super::entity::knows_of;
 use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
 use crate::access::{Action, ActionSet, Allowed, Caller, Licence, TeamRole};
-use crate::db::DbError;
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::{custom_role, entity};
 use crate::db::tx::{Read, WriteTx};
@@ -194,9 +193,7 @@ fn record(
     at: &Allowed<FoundOrganization>,
     role: &CustomRole,
 ) -> Result<(), Error> {
-    let holder = entity::named(tx, &at.organization.name)?;
-    let holder = holder.ok_or_else(|| DbError::Damaged("an organization without its entity".into()))?;
-    let event = Event::new(action).entity(holder.id, &holder.entity).detail("role", &role.name);
+    let event = Event::new(action).organization(at).detail("role", &role.name);
     let event = event.detail("base", role.base.as_str()).detail("actions", role.actions.join(" "));
     audit::record(tx, caller, event)
 }

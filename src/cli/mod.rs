@@ -9,6 +9,8 @@ mod db;
 mod door;
 mod opening;
 mod output;
+mod project;
+mod role;
 mod serve;
 mod service_account;
 mod settings;
@@ -34,6 +36,12 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The custom roles of an organization.
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Projects: who sees them, and who has which role in them.
+    #[command(subcommand)]
+    Project(project::Project),
     /// Who may do what, and why.
     #[command(subcommand)]
     Access(access::Access),
@@ -83,6 +91,8 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Role(command) => role::run(command),
+        Command::Project(command) => project::run(command),
         Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),

@@ -60,9 +60,10 @@ impl User {
         &self.person.entity
     }
 
-    /// JSON text.
-    async fn flags(&self) -> JsonString {
-        JsonString("{\"code_saving_enabled\":true}".into())
+    /// JSON text: whether the client saves the code of runs unless its user says otherwise.
+    async fn flags(&self, ctx: &Context<'_>) -> JsonString {
+        let code_saving = Request::of(ctx).app.system_settings().code_saving;
+        JsonString(serde_json::json!({ "code_saving_enabled": code_saving }).to_string())
     }
 
     async fn deleted_at(&self) -> Option<String> {
