@@ -29,6 +29,8 @@ pub enum Reason {
     Role,
     #[error("the scope of this API key does not cover it; use a key with a wider scope")]
     KeyScope,
+    #[error("the team was deleted; for a while a system admin can still restore it")]
+    InTrash,
 }
 
 /// Whether the caller may do the action on the object whose grants are given.
@@ -36,6 +38,9 @@ pub enum Reason {
 pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licence) -> Result<(), Refusal> {
     if caller.principal == Principal::System {
         return Ok(());
+    }
+    if grants.in_trash && action != Action::TeamRestore {
+        return Err(in_trash(action, grants));
     }
     let granted = granted(caller, action, grants);
     if granted != Granted::Yes {
@@ -47,6 +52,14 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     match action.rule().needs {
         Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
         _ => Ok(()),
+    }
+}
+
+/// A deleted team is there for nobody. Who was in it is told why their work ends; to look at there is nothing.
+fn in_trash(action: Action, grants: &Grants) -> Refusal {
+    match grants.team {
+        Some(_) if !action.is_read() => Refusal::Forbidden { action, reason: Reason::InTrash },
+        _ => Refusal::Hidden,
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Grants {
     pub personal: bool,
     /// The caller is an admin of the team's own model registry.
     pub registry_admin: bool,
+    /// The team was deleted, and can be restored for a while.
+    pub in_trash: bool,
     /// The instance lets visitors who did not sign in see public projects.
     pub anonymous_reading: bool,
 }

@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// When people were last active.
+mod activity;
 /// Alerts of runs.
 mod alert;
 /// API keys of people.
@@ -181,6 +183,7 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    activity: Arc<activity::Activity>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -217,6 +220,7 @@ impl App {
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
+            activity: Arc::default(),
             settings,
             clock,
             started_at,

@@ -4,6 +4,7 @@ use super::{App, Error};
 use crate::access::{Caller, Principal, TeamRole};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 
@@ -16,6 +17,7 @@ pub struct Person {
     pub id: UserId,
     pub username: String,
     pub full_name: Option<String>,
+    pub deactivated_at: Option<Timestamp>,
     /// For themself and for system admins.
     pub private: Option<PrivateFacts>,
 }
@@ -34,12 +36,13 @@ impl Person {
             Principal::Anonymous => false,
         };
         let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
-        Self { id, username: user.name.to_string(), full_name: user.full_name, private }
+        let deactivated_at = user.deactivated_at;
+        Self { id, username: user.name.to_string(), full_name: user.full_name, deactivated_at, private }
     }
 
     /// Stands where the owner of something was deleted.
     pub fn deleted(username: &str) -> Self {
-        Self { id: UserId(0), username: username.to_owned(), full_name: None, private: None }
+        Self { id: UserId(0), username: username.to_owned(), full_name: None, deactivated_at: None, private: None }
     }
 }
 

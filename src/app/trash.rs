@@ -12,7 +12,7 @@ use crate::domain::id::RunId;
 const PAGE: usize = 100;
 /// Records deleted in one transaction: others wait behind it.
 const RECORDS: usize = 500;
-const SECS_PER_DAY: i64 = 86_400;
+pub(super) const SECS_PER_DAY: i64 = 86_400;
 
 /// Runs that were deleted until then are removed for good.
 pub(super) fn due(now: Timestamp, trash_days: i64) -> Timestamp {
@@ -42,20 +42,22 @@ impl App {
     }
 
     async fn purge_run(&self, id: RunId) -> Result<(), Error> {
-        while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
-        while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
-        while !self.db.write(move |tx| purge::forget_run(tx, id, RECORDS).map_err(Error::from)).await? {}
-        let purge_rest = move |tx: &mut WriteTx<'_>| {
-            if !stream::purge(tx, id, RECORDS)? {
-                return Ok(false);
-            }
-            run::purge(tx, id)?;
-            Ok::<_, Error>(true)
-        };
-        while !self.db.write(purge_rest).await? {}
+        while !self.db.write(move |tx| remove_run(tx, id)).await? {}
         tracing::info!(run.id = %id, "removed a run from the trash");
         Ok(())
     }
+}
+
+/// Removes a portion of a run for good; `true` when the run itself is gone.
+pub(super) fn remove_run(tx: &mut WriteTx<'_>, id: RunId) -> Result<bool, Error> {
+    let is_empty = file::purge(tx, id, RECORDS)?
+        && run::purge_alerts(tx, id, RECORDS)?
+        && purge::forget_run(tx, id, RECORDS)?
+        && stream::purge(tx, id, RECORDS)?;
+    if is_empty {
+        run::purge(tx, id)?;
+    }
+    Ok(is_empty)
 }
 
 #[cfg(test)]

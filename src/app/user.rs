@@ -1,17 +1,20 @@
-//! People: creating, listing and deleting them.
+//! People: creating and deleting them.
+
+/// Changing people, and whether they may come in at all.
+pub mod change;
+/// Seeing people as administrators do.
+pub mod list;
 
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
-use super::page::{PAGE, Page};
 use super::{App, Error, invitation, last_admin};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::db::repo::{api_key, entity};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
-use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User, check_email};
+use crate::domain::user::{KeyRecord, User, check_email, check_full_name};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.
@@ -46,6 +49,9 @@ impl App {
         let licence = self.licence();
         caller.may(Action::UserManage, user::instance(), &licence)?;
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
+        if let Some(name) = &input.name {
+            check_full_name(name).map_err(|why| Error::invalid("name", &why))?;
+        }
         let parse = |name: &String| EntityName::parse(name).map_err(|why| Error::invalid("username", &why));
         let name = input.username.as_ref().map(parse).transpose()?;
         let key = match &input.api_key {
@@ -66,8 +72,9 @@ impl App {
                 None => name_from_email(tx, &email)?,
             };
             let (email, full_name, password_hash) = (email.clone(), full_name.clone(), password_hash.clone());
-            let (id, user) =
-                user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
+            let new = NewUser { name, email, full_name, password_hash, system_admin };
+            let created = user::create(tx, &instance, new);
+            let (id, user) = created.map_err(|error| Error::from(error).with_name_as("username"))?;
             if let Some((hash, begins_with)) = &kept {
                 let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
                 let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
@@ -82,16 +89,6 @@ impl App {
         let (id, user) = created.await?;
         tracing::info!(user.id = %id, user.system_admin, "created a person");
         Ok(CreatedUser { user, api_key: key.filter(|_| matches!(input.api_key, FirstKey::Made)) })
-    }
-
-    /// People in the order of their creation, after the person `after`.
-    pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence) = (*caller, self.licence());
-        let found = self.db.read(move |tx| {
-            let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
-            Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
-        });
-        Ok(Page::of(found.await?))
     }
 
     /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while
@@ -111,6 +108,8 @@ impl App {
                 return Err(Error::Conflict(why));
             }
             user::delete(tx, &found)?;
+            let deleted = Event::new(AuditAction::UserPermanentlyDelete).user(id, &found.1);
+            audit::record(tx, &caller, deleted)?;
             Ok(Some(id))
         });
         let id = deleted.await?.ok_or_else(missing)?;

@@ -4,9 +4,12 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod member;
 mod opening;
+mod organization;
 mod output;
 mod serve;
+mod team;
 mod user;
 
 use crate::config::{self, Config};
@@ -26,9 +29,15 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve(serve::Serve),
-    /// Make, list and delete people.
+    /// Make, list, change and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Organizations and who belongs to them.
+    #[command(subcommand)]
+    Organization(organization::Organization),
+    /// Teams and who belongs to them.
+    #[command(subcommand)]
+    Team(team::Team),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -61,6 +70,8 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::Organization(command) => organization::run(command),
+        Command::Team(command) => team::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

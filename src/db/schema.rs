@@ -1,5 +1,6 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+mod activity;
 mod artifact;
 mod audit;
 mod people;
@@ -30,7 +31,7 @@ use crate::domain::project::Project;
 use crate::domain::run::{Alert, Run};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
-use crate::domain::user::{KeyRecord, User};
+use crate::domain::user::{KeyRecord, LastActive, User};
 use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
@@ -42,6 +43,8 @@ pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email"
 
 /// Those who administer the instance and are active.
 pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
+
+pub const LAST_ACTIVE: Table<UserId, LastActive> = Table::new(185, "last_active");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
 /// By the name in lower case.
@@ -57,6 +60,8 @@ pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMemb
 pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
 pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(61, "organization_admins");
 pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
+/// Deleted teams, by the end of their time in the trash.
+pub const DELETED_TEAMS: Index<(Timestamp, EntityId)> = Index::new(186, "deleted_teams");
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
@@ -71,6 +76,9 @@ pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Uniq
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
+
+/// Also the deleted ones.
+pub const PROJECTS_BY_ENTITY: Index<(EntityId, ProjectId)> = Index::new(187, "projects_by_entity");
 
 pub const RUNS: Table<RunId, Run> = Table::new(17, "runs");
 /// A deleted run keeps its name until it is purged.
@@ -121,6 +129,7 @@ pub const TRIALS: Table<RunId, Trial> = Table::new(86, "trials");
 pub const RUNS_BY_SWEEP: Index<(ProjectId, String, Timestamp, RunId)> = Index::new(87, "runs_by_sweep");
 /// Those that no client has been heard of for.
 pub const OPEN_TRIALS: Index<(SweepId, RunId)> = Index::new(88, "open_trials");
+pub const TRIALS_BY_SWEEP: Index<(SweepId, RunId)> = Index::new(188, "trials_by_sweep");
 pub const TRIALS_BY_AGENT: Index<(AgentId, RunId)> = Index::new(89, "trials_by_agent");
 
 /// What is to be removed, by the time before which it must stay.
@@ -193,6 +202,7 @@ pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pe
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
         &USERS,
+        &LAST_ACTIVE,
         &ENTITIES,
         &API_KEYS,
         &ORGANIZATIONS,
@@ -241,12 +251,14 @@ pub static CATALOGUE: Catalogue = Catalogue {
         ORGANIZATIONS_BY_USER.space,
         ORGANIZATION_ADMINS.space,
         TEAMS_BY_ORGANIZATION.space,
+        DELETED_TEAMS.space,
         TEAMS_BY_USER.space,
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
         CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
+        PROJECTS_BY_ENTITY.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,
@@ -281,6 +293,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         AGENTS_BY_SWEEP.space,
         RUNS_BY_SWEEP.space,
         OPEN_TRIALS.space,
+        TRIALS_BY_SWEEP.space,
         TRIALS_BY_AGENT.space,
     ],
     others: &[ID_BLOCKS],

@@ -1,6 +1,7 @@
 //! Background work: one file per job. A job may be stopped anywhere and started again; what it does is a use case of
 //! `app`, here is only when.
 
+mod activity;
 mod expiry;
 mod garbage;
 mod liveness;
@@ -22,10 +23,12 @@ impl Jobs {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), purge::run_teams(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }

@@ -6,6 +6,7 @@ mod artifact;
 mod artifact_permission;
 mod cli;
 mod organization;
+mod people;
 mod permission;
 mod run_list;
 mod run_many;

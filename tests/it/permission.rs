@@ -55,6 +55,13 @@ pub fn rows() -> Vec<Row> {
             "/api/v1/users",
             json!({ "username": "NEW", "email": "NEW@example.com", "api_key": format!("NEW{}", "k".repeat(40)) }),
         ),
+        row("org:members", "GET", "/api/v1/organizations/default", Value::Null),
+        row("org:members", "GET", "/api/v1/organizations/default/members?format=csv", Value::Null),
+        row("org:update", "PATCH", "/api/v1/organizations/default", json!({ "name": "default" })),
+        row("user:manage", "GET", "/api/v1/users/guest", Value::Null),
+        row("user:manage", "PATCH", "/api/v1/users/guest", json!({ "name": "Guest" })),
+        row("user:manage", "POST", "/api/v1/users/guest/deactivate", Value::Null),
+        row("user:manage", "POST", "/api/v1/users/guest/reactivate", Value::Null),
         Row {
             before: &[("POST", "/api/v1/users", "passer-by")],
             ..row("user:manage", "DELETE", "/api/v1/users/passer-by", Value::Null)

@@ -73,7 +73,7 @@ impl RestError {
 
     fn field(&self) -> Option<&'static str> {
         match self {
-            Self::App(Error::Invalid { field, .. }) => Some(field),
+            Self::App(Error::Invalid { field, .. } | Error::Taken { field, .. }) => Some(field),
             _ => None,
         }
     }

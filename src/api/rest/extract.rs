@@ -6,8 +6,8 @@ use crate::app::Error;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 /// A JSON body.
@@ -53,6 +53,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Named<T> {
 pub struct After {
     /// The `next` of the page before; absent for the first page.
     pub after: Option<String>,
+}
+
+/// Tells null from a field that is not there.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The number that a list gave out as its `next`.

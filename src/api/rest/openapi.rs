@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, run, team, user};
+use super::{organization, organization_people, run, team, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -14,15 +14,23 @@ use utoipa::{IntoResponses, Modify, OpenApi};
     paths(
         user::create,
         user::list,
+        user::show,
+        user::update,
+        user::deactivate,
+        user::reactivate,
         user::delete,
         organization::create,
         organization::list,
+        organization::show,
+        organization::update,
         organization::delete,
-        organization::list_members,
+        organization_people::list,
         organization::put_member,
         organization::remove_member,
         team::create,
         team::list,
+        team::delete,
+        team::restore,
         team::list_members,
         team::put_member,
         team::remove_member,

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, run, team, user};
+use super::{openapi, organization, organization_people, run, team, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -19,15 +19,23 @@ fn routes() -> Vec<Route> {
     vec![
         post("/api/v1/users", user::create),
         get("/api/v1/users", user::list),
+        get("/api/v1/users/{username}", user::show),
+        patch("/api/v1/users/{username}", user::update),
         delete("/api/v1/users/{username}", user::delete),
+        post("/api/v1/users/{username}/deactivate", user::deactivate),
+        post("/api/v1/users/{username}/reactivate", user::reactivate),
         post("/api/v1/organizations", organization::create),
         get("/api/v1/organizations", organization::list),
+        get("/api/v1/organizations/{name}", organization::show),
+        patch("/api/v1/organizations/{name}", organization::update),
         delete("/api/v1/organizations/{name}", organization::delete),
-        get("/api/v1/organizations/{name}/members", organization::list_members),
+        get("/api/v1/organizations/{name}/members", organization_people::list),
         put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
         delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
+        delete("/api/v1/teams/{name}", team::delete),
+        post("/api/v1/teams/{name}/restore", team::restore),
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
@@ -58,6 +66,10 @@ fn post<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Ro
 
 fn put<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
     (Method::PUT, path, on(MethodFilter::PUT, handler))
+}
+
+fn patch<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {
+    (Method::PATCH, path, on(MethodFilter::PATCH, handler))
 }
 
 fn delete<H: Handler<T, Shared>, T: 'static>(path: &'static str, handler: H) -> Route {

@@ -6,7 +6,7 @@ use crate::db::schema::{
     ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS, TEAMS_BY_USER, USERS,
 };
 use crate::db::tx::Read;
-use crate::domain::entity::{Entity, EntityKind};
+use crate::domain::entity::{Entity, EntityKind, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
 
@@ -43,7 +43,8 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
 
 /// What the caller holds in an entity itself; what lies in it adds its own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<Grants, DbError> {
-    let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
+    let in_trash = found.entity.trash.is_some();
+    let Some(user) = caller.user_id() else { return Ok(Grants { in_trash, ..Grants::default() }) };
     let role_in = |organization: OrganizationId| {
         ORGANIZATION_MEMBERS.get(tx, &(organization, user)).map(|member| member.map(|member| member.role))
     };
@@ -53,9 +54,15 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
         EntityKind::Team(organization) => Grants {
             team: TEAM_MEMBERS.get(tx, &(found.id, user))?.map(|member| member.role),
             organization: role_in(organization)?,
+            in_trash,
             ..Grants::default()
         },
     })
+}
+
+/// The record of an entity, for the server's own work on it.
+pub fn record(tx: &impl Read, id: EntityId) -> Result<Option<Entity>, DbError> {
+    ENTITIES.get(tx, &id)
 }
 
 /// The name of an entity that something else has led to.
@@ -77,13 +84,23 @@ pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity
     Ok(entity.map(|entity| FoundEntity { id: user.entity, entity }))
 }
 
-/// The teams that a person belongs to, in the order of their making.
+/// The teams that a person belongs to, in the order of their making, without the deleted.
 pub fn teams_of(tx: &impl Read, user: UserId) -> Result<Vec<FoundEntity>, DbError> {
     let mut teams = Vec::new();
     for (_, id) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
-        teams.extend(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }));
+        let entity = ENTITIES.get(tx, &id)?.filter(|entity| entity.trash.is_none());
+        teams.extend(entity.map(|entity| FoundEntity { id, entity }));
     }
     Ok(teams)
+}
+
+/// The person's places in teams of all organizations.
+pub fn memberships_of(tx: &impl Read, user: UserId) -> Result<Vec<(EntityId, TeamMember)>, DbError> {
+    let mut places = Vec::new();
+    for (_, team) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
+        places.extend(TEAM_MEMBERS.get(tx, &(team, user))?.map(|member| (team, member)));
+    }
+    Ok(places)
 }
 
 /// The organizations that a person belongs to.

@@ -19,6 +19,8 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// Deleted teams.
+pub mod team_trash;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

@@ -1,9 +1,9 @@
 //! The index entries and references of people, organizations, teams, and what belongs to these.
 
 use super::{
-    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL,
-    INVITATIONS_TO, ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS, TEAM_ADMINS,
-    TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, DELETED_TEAMS, ENTITIES, ENTITY_BY_NAME,
+    INVITATION_BY_EMAIL, INVITATIONS_TO, ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS,
+    TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -37,6 +37,9 @@ impl Stored<EntityId> for Entity {
         entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
         if let EntityKind::Team(organization) = self.kind {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
+        }
+        if let Some(trash) = self.trash {
+            entries.index(&DELETED_TEAMS, &(trash.until, *key));
         }
     }
 

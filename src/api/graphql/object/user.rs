@@ -8,6 +8,7 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
 use crate::app::api_key::ListedKey;
 use crate::app::person::Person;
+use crate::domain::clock::Timestamp;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct User {
@@ -65,8 +66,9 @@ impl User {
         JsonString("{\"code_saving_enabled\":true}".into())
     }
 
+    /// Since when the person is deactivated: they are still there, and come in no more.
     async fn deleted_at(&self) -> Option<String> {
-        None
+        self.person.deactivated_at.map(Timestamp::to_rfc3339)
     }
 
     async fn photo_url(&self) -> Option<String> {
