@@ -50,6 +50,20 @@ fn writes(action: Action) -> bool {
         && !matches!(action, Action::RegistryAdminChange | Action::ProtectedAliasChange | Action::ProjectVisibility)
 }
 
+/// What the administrators of the instance have decided for everybody, as it was when the request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceRules {
+    /// Visitors who did not sign in see public projects.
+    pub anonymous_reading: bool,
+    /// People may have projects in their own entities.
+    pub personal_projects: bool,
+}
+
+impl InstanceRules {
+    /// Those of an instance whose settings nobody has changed.
+    pub const DEFAULT: Self = Self { anonymous_reading: false, personal_projects: true };
+}
+
 /// Who asks, and with what scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
@@ -57,6 +71,7 @@ pub struct Caller {
     pub scope: KeyScope,
     /// For the audit log; nothing is decided by it.
     pub origin: Origin,
+    pub instance: InstanceRules,
 }
 
 impl Caller {
@@ -66,7 +81,7 @@ impl Caller {
 
     /// With all rights of the principal.
     const fn whole(principal: Principal) -> Self {
-        Self { principal, scope: KeyScope::Full, origin: Origin::LOCAL }
+        Self { principal, scope: KeyScope::Full, origin: Origin::LOCAL, instance: InstanceRules::DEFAULT }
     }
 
     pub const fn user(id: UserId, system_admin: bool, scope: KeyScope) -> Self {

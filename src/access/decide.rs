@@ -31,6 +31,8 @@ pub enum Reason {
     KeyScope,
     #[error("the team was deleted; for a while a system admin can still restore it")]
     InTrash,
+    #[error("personal projects are turned off on this server; name a team as the entity")]
+    PersonalProjects,
 }
 
 /// Whether the caller may do the action on the object whose grants are given.
@@ -49,6 +51,9 @@ pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licenc
     if !caller.scope.covers(action) {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
     }
+    if grants.closed && fills_projects(action) {
+        return Err(Refusal::Forbidden { action, reason: Reason::PersonalProjects });
+    }
     match action.rule().needs {
         Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
         _ => Ok(()),
@@ -61,6 +66,12 @@ fn in_trash(action: Action, grants: &Grants) -> Refusal {
         Some(_) if !action.is_read() => Refusal::Forbidden { action, reason: Reason::InTrash },
         _ => Refusal::Hidden,
     }
+}
+
+/// Making a project, and logging to one.
+fn fills_projects(action: Action) -> bool {
+    use Action::{ArtifactCreate, ProjectCreate, RunLog, SweepAgent, SweepCreate};
+    matches!(action, ProjectCreate | RunLog | SweepCreate | SweepAgent | ArtifactCreate)
 }
 
 /// What all roles of the caller give together, best last.
@@ -92,7 +103,7 @@ fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
         Area::Project | Area::Experiments | Area::Reports | Area::Artifacts => may(Action::ProjectRead),
         Area::ModelRegistry => may(Action::ModelRead),
         // A personal entity is no team, so nobody has `team:read` there; its owner knows that it exists.
-        Area::Team => may(Action::TeamRead) || (signed_in && grants.personal),
+        Area::Team => may(Action::TeamRead) || (signed_in && (grants.personal || grants.listed)),
         Area::Organization | Area::Storage => {
             signed_in && (grants.organization.is_some() || grants.personal || may(Action::TeamRead))
         }
@@ -119,7 +130,8 @@ fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
                 registry_column(action, grants, role),
             ];
             let by_role = best(action, grants, columns.into_iter().flatten());
-            by_role.max(by_visibility(action, grants, role))
+            let by_custom_role = if is_added(action, grants) { Granted::Yes } else { Granted::No };
+            by_role.max(by_visibility(action, grants, role)).max(by_custom_role).max(by_switch(action, grants, role))
         }
     }
 }
@@ -161,6 +173,21 @@ fn role_for(action: Action, grants: &Grants) -> Option<TeamRole> {
 fn capped(grants: &Grants, role: Option<TeamRole>) -> Option<TeamRole> {
     let viewer = grants.organization == Some(OrganizationRole::Viewer);
     role.map(|role| if viewer { TeamRole::ViewOnly } else { role })
+}
+
+/// Whether a custom role adds the action here. A project role, once set, replaces custom roles too, and a restricted
+/// project is for those who have one.
+fn is_added(action: Action, grants: &Grants) -> bool {
+    let is_viewer = grants.organization == Some(OrganizationRole::Viewer);
+    let replaced = grants.project.is_some() || grants.visibility == Some(Visibility::Restricted);
+    let counts = grants.team.is_some() && !is_viewer && !(action.area().is_inside_project() && replaced);
+    counts && grants.added.has(action)
+}
+
+/// Where the team lets its members invite, they bring in people who have no more than themselves.
+fn by_switch(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let invites = matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
+    if grants.members_invite && invites && role >= Some(TeamRole::Member) { Granted::Yes } else { Granted::No }
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the

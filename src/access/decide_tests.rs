@@ -57,6 +57,129 @@ fn a_project_role_replaces_the_team_role_in_both_directions() {
     assert!(!may(Action::TeamMemberAdd, invited(team, TeamRole::Admin)), "it counts in the project only");
 }
 
+/// A person of the team under a custom role that adds these actions.
+fn under(role: TeamRole, actions: &[Action], visibility: Visibility) -> Grants {
+    Grants { added: actions.iter().copied().collect(), ..in_team(role, visibility) }
+}
+
+#[test]
+fn a_custom_role_adds_its_actions_to_its_base_and_nothing_else() {
+    let stopper = under(TeamRole::Member, &[Action::RunStop, Action::ModelUnlink], Visibility::Team);
+    assert!(may(Action::RunStop, stopper), "on everybody's runs");
+    assert!(may(Action::RunLog, stopper));
+    assert_eq!(ask(USER, Action::RunDelete, stopper), forbidden(Action::RunDelete, Reason::NotOwner));
+    let reader = under(TeamRole::ViewOnly, &[Action::ArtifactDownload], Visibility::Team);
+    assert!(may(Action::ArtifactDownload, reader));
+    assert_eq!(ask(USER, Action::RunLog, reader), forbidden(Action::RunLog, Reason::Role));
+    let registrar = under(TeamRole::ViewOnly, &[Action::ModelAdd], Visibility::Team);
+    assert!(may(Action::ModelAdd, Grants { visibility: None, ..registrar }));
+}
+
+#[test]
+fn every_action_that_can_be_added_is_granted_by_being_added() {
+    for &action in Action::ALL.iter().filter(|action| action.can_be_added()) {
+        for role in [TeamRole::ViewOnly, TeamRole::Member] {
+            assert!(may(action, under(role, &[action], Visibility::Team)), "{action} on {role:?}");
+        }
+    }
+}
+
+#[test]
+fn a_custom_role_counts_in_open_and_public_projects_of_the_team_and_not_in_those_of_others() {
+    for visibility in [Visibility::Open, Visibility::Public] {
+        let own = under(TeamRole::ViewOnly, &[Action::RunLog], visibility);
+        assert!(may(Action::RunLog, own));
+        let others = Grants { team: None, ..own };
+        assert_eq!(may(Action::RunLog, others), visibility == Visibility::Open);
+        assert!(!may(Action::ArtifactDelete, Grants { added: own.added, ..outside(visibility) }));
+    }
+}
+
+#[test]
+fn a_project_role_replaces_a_custom_role_too() {
+    let stopper = under(TeamRole::Member, &[Action::RunStop], Visibility::Team);
+    assert!(!may(Action::RunStop, invited(stopper, TeamRole::Member)));
+    assert!(!may(Action::RunStop, invited(stopper, TeamRole::ViewOnly)));
+    let logger = under(TeamRole::ViewOnly, &[Action::RunLog], Visibility::Team);
+    assert!(!may(Action::RunLog, invited(logger, TeamRole::ViewOnly)));
+    assert!(!may(Action::RunLog, invited(logger, TeamRole::Admin)), "view-only is not raised");
+}
+
+#[test]
+fn a_custom_role_opens_no_restricted_project() {
+    let reader =
+        under(TeamRole::Member, &[Action::ProjectRead, Action::RunRead, Action::RunStop], Visibility::Restricted);
+    for action in [Action::ProjectRead, Action::RunRead, Action::RunStop] {
+        assert_eq!(ask(USER, action, reader), Err(Refusal::Hidden), "{action}");
+    }
+    assert!(may(Action::RunRead, invited(reader, TeamRole::Member)));
+    assert!(!may(Action::RunStop, invited(reader, TeamRole::Member)));
+}
+
+#[test]
+fn an_organization_viewer_gets_nothing_from_a_custom_role() {
+    let organization = Some(OrganizationRole::Viewer);
+    for role in [TeamRole::ViewOnly, TeamRole::Member] {
+        let viewer = Grants { organization, ..under(role, &[Action::RunLog, Action::ModelAdd], Visibility::Team) };
+        assert!(!may(Action::RunLog, viewer) && !may(Action::ModelAdd, viewer));
+        assert!(may(Action::RunRead, viewer));
+    }
+}
+
+#[test]
+fn a_keys_scope_takes_away_from_a_custom_role_as_from_any_other() {
+    let stopper = under(TeamRole::Member, &[Action::RunStop], Visibility::Team);
+    let reader = Caller { scope: KeyScope::Read, ..USER };
+    assert_eq!(ask(reader, Action::RunStop, stopper), forbidden(Action::RunStop, Reason::KeyScope));
+}
+
+#[test]
+fn members_invite_where_the_team_lets_them_and_do_no_more_with_people() {
+    let switch = |role| Grants { team: Some(role), members_invite: true, ..Grants::default() };
+    let member = switch(TeamRole::Member);
+    assert!(may(Action::TeamMemberAdd, member));
+    let feature = Feature::ViewOnly;
+    assert_eq!(ask(USER, Action::RoleAssignViewOnly, member), Err(Refusal::NotLicensed { feature }));
+    for action in [Action::TeamRoleChange, Action::TeamMemberRemove, Action::RoleAssignCustom] {
+        assert_eq!(ask(USER, action, member), forbidden(action, Reason::Role));
+    }
+    assert!(!may(Action::TeamMemberAdd, switch(TeamRole::ViewOnly)));
+    let viewer = Grants { organization: Some(OrganizationRole::Viewer), ..member };
+    assert!(!may(Action::TeamMemberAdd, viewer));
+    let outsider = Grants { team: None, ..member };
+    assert_eq!(ask(USER, Action::TeamMemberAdd, outsider), Err(Refusal::Hidden));
+}
+
+#[test]
+fn a_team_that_is_not_hidden_is_refused_instead_of_denied_to_who_is_signed_in() {
+    let listed = Grants { listed: true, ..Grants::default() };
+    assert_eq!(ask(USER, Action::TeamRead, listed), forbidden(Action::TeamRead, Reason::Role));
+    assert_eq!(ask(Caller::ANONYMOUS, Action::TeamRead, listed), Err(Refusal::Hidden));
+    let project = Grants { listed: true, ..outside(Visibility::Team) };
+    assert_eq!(ask(USER, Action::ProjectRead, project), Err(Refusal::Hidden), "its projects stay hidden");
+}
+
+#[test]
+fn the_owner_of_a_project_its_admins_and_the_organizations_change_its_visibility() {
+    let member = in_team(TeamRole::Member, Visibility::Team);
+    let action = Action::ProjectVisibility;
+    assert_eq!(ask(USER, action, member), forbidden(action, Reason::NotOwner));
+    assert!(may(action, Grants { owns: true, ..member }));
+    assert!(may(action, invited(member, TeamRole::Admin)));
+    assert!(may(action, in_team(TeamRole::Admin, Visibility::Restricted)));
+    let above = Grants { organization: Some(OrganizationRole::Admin), ..outside(Visibility::Restricted) };
+    assert!(may(action, above));
+    assert_eq!(ask(USER, Action::ProjectMembers, above), Err(Refusal::Hidden));
+    assert_eq!(ask(SYSTEM_ADMIN, action, outside(Visibility::Team)), Err(Refusal::Hidden));
+}
+
+#[test]
+fn an_owner_without_a_place_in_a_restricted_project_does_not_see_it() {
+    let owner = Grants { owns: true, ..in_team(TeamRole::Member, Visibility::Restricted) };
+    assert_eq!(ask(USER, Action::ProjectVisibility, owner), Err(Refusal::Hidden));
+    assert!(may(Action::ProjectVisibility, invited(owner, TeamRole::Member)));
+}
+
 #[test]
 fn a_team_admin_stays_admin_whatever_the_project_says() {
     let grants = invited(in_team(TeamRole::Admin, Visibility::Restricted), TeamRole::ViewOnly);

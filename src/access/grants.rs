@@ -1,5 +1,6 @@
 //! What a decision is made from: the grants read beside an object, and the licence.
 
+use super::action_set::ActionSet;
 use super::policy::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 
@@ -10,6 +11,8 @@ pub struct Grants {
     /// The role in the team that owns the object. For `api_key:own`, which belongs to no team: the
     /// highest role in any team, personal entity not counted.
     pub team: Option<TeamRole>,
+    /// What a custom role adds to the role in the team.
+    pub added: ActionSet,
     /// The role in the organization that owns the team.
     pub organization: Option<OrganizationRole>,
     /// The role set for this project; `None` means the team role counts.
@@ -24,8 +27,14 @@ pub struct Grants {
     pub registry_admin: bool,
     /// The team was deleted, and can be restored for a while.
     pub in_trash: bool,
+    /// The team shows itself to every signed-in person.
+    pub listed: bool,
+    /// Members of the team may invite.
+    pub members_invite: bool,
     /// The instance lets visitors who did not sign in see public projects.
     pub anonymous_reading: bool,
+    /// The entity is a person's own, and the instance wants no projects in these.
+    pub closed: bool,
 }
 
 /// The features that may be newly used. An expired licence is [`Licence::none`].

@@ -1,5 +1,6 @@
 //! Who may do what: the permission table, callers, and the proof that a check was made.
 
+mod action_set;
 mod caller;
 mod decide;
 mod grants;
@@ -7,7 +8,8 @@ mod policy;
 mod proof;
 
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
-pub use caller::{Caller, KeyScope, Principal};
+pub use action_set::ActionSet;
+pub use caller::{Caller, InstanceRules, KeyScope, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Feature, Rule};

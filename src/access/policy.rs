@@ -157,6 +157,14 @@ macro_rules! policy {
                     },)*
                 }
             }
+
+            /// The action with this name, if there is one.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Action::$action),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -265,11 +273,6 @@ impl Action {
 
     pub const fn area(self) -> Area {
         self.rule().area
-    }
-
-    /// The action with this name, if there is one.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|action| action.name() == name)
     }
 
     /// A `:read` action: what seeing an object consists of.

@@ -3,7 +3,7 @@
 
 use super::graphql::artifact_id;
 use super::rest::error::RestError;
-use super::router::{Asking, Shared};
+use super::router::{Shared, Visiting};
 use crate::app::Error;
 use crate::app::artifact::by_digest::ByDigest;
 use axum::extract::{Path, State};
@@ -13,7 +13,7 @@ use axum::response::Redirect;
 /// everything between entity and birth artifact, and the name. The birth artifact may be empty.
 pub(super) async fn get(
     State(shared): State<Shared>,
-    Asking(caller): Asking,
+    Visiting(caller): Visiting,
     Path(path): Path<String>,
 ) -> Result<Redirect, RestError> {
     let parts: Vec<&str> = path.split('/').collect();
@@ -35,7 +35,7 @@ pub(super) async fn get(
 /// `{entity}/{digest}`.
 pub(super) async fn get_first_layout(
     State(shared): State<Shared>,
-    Asking(caller): Asking,
+    Visiting(caller): Visiting,
     Path((entity, digest)): Path<(String, String)>,
 ) -> Result<Redirect, RestError> {
     let wanted = ByDigest { entity, md5: md5(&digest).ok_or_else(nowhere)?, artifact: None, birth: None };

@@ -84,8 +84,28 @@ impl FromRequestParts<Shared> for Asking {
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
         shared.app.note_activity(&caller);
-        Ok(Self(Caller { origin: origin_of(parts), ..caller }))
+        Ok(Self(arriving(caller, parts, shared)))
     }
+}
+
+/// Who asks where nobody has to sign in: without a key a visitor, who sees what the instance shows to everybody.
+pub(super) struct Visiting(pub Caller);
+
+impl FromRequestParts<Shared> for Visiting {
+    type Rejection = rest::error::RestError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+        if shared.door == Door::Public && !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(Self(arriving(Caller::ANONYMOUS, parts, shared)));
+        }
+        let Asking(caller) = Asking::from_request_parts(parts, shared).await?;
+        Ok(Self(caller))
+    }
+}
+
+/// With what is to be known of the request and of the settings at this time.
+fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller {
+    Caller { origin: origin_of(parts), instance: shared.app.instance_rules(), ..caller }
 }
 
 fn origin_of(parts: &Parts) -> Origin {

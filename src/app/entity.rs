@@ -4,8 +4,9 @@ use super::project::{parse_or_none, seen};
 use super::run::{RunPath, run_path};
 
 use super::{App, Error};
-use crate::access::{Action, Caller, Licence, Principal};
+use crate::access::{Action, Caller, Licence, Principal, Refusal};
 use crate::db::repo::entity::{self, FoundEntity};
+use crate::db::repo::team;
 use crate::db::schema::{ENTITIES, ORGANIZATIONS};
 use crate::db::tx::Read;
 use crate::domain::entity::EntityKind;
@@ -45,7 +46,7 @@ impl App {
                 None => entity::personal_of(tx, &caller)?,
             };
             let Some(found) = found else { return Ok(None) };
-            let is_known = knows_of(tx, &caller, &found, &licence)?;
+            let is_known = knows_of(tx, &caller, &found, &licence)? || is_listed(tx, &caller, &found, &licence)?;
             Ok::<_, Error>(is_known.then(|| found.into()))
         });
         found.await
@@ -156,7 +157,7 @@ fn organization(tx: &impl Read, id: OrganizationId) -> Result<Option<SeenOrganiz
 
 /// Whether the caller may learn that the entity exists: a team by its own rule, the others by belonging to them or by
 /// administering the instance.
-fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
+pub(super) fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
     if let EntityKind::Team(_) = found.entity.kind {
         let team = entity::get(tx, caller, found.id)?;
         return Ok(seen(caller, Action::TeamRead, team, licence)?.is_some());
@@ -166,4 +167,10 @@ fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Lice
         Principal::Anonymous => Ok(false),
         Principal::User { .. } => Ok(entity::holds_any_role(tx, caller, found)?),
     }
+}
+
+/// Whether it is a team that shows itself to everybody who is signed in.
+fn is_listed(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
+    let Some(team) = team::get(tx, caller, found.id)? else { return Ok(false) };
+    Ok(!matches!(caller.may(Action::TeamRead, team, licence), Err(Refusal::Hidden)))
 }

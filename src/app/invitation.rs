@@ -2,8 +2,8 @@
 //! waits under their e-mail address until a person with it comes to the instance.
 
 use super::existing::{existing, missing, name_of_existing};
-use super::{App, Error};
-use crate::access::{Action, Caller, Licence, OrganizationRole, TeamRole};
+use super::{App, Error, team_role};
+use crate::access::{Action, Caller, Licence, OrganizationRole};
 use crate::db::repo::{invitation, organization, team, user};
 use crate::db::tx::WriteTx;
 use crate::domain::id::{InvitationId, UserId};
@@ -19,24 +19,30 @@ pub enum Invited {
 
 impl App {
     /// Invites by user name or e-mail address.
-    pub async fn invite(&self, caller: &Caller, team: &str, who: &str, role: TeamRole) -> Result<Invited, Error> {
+    /// The role is one of the known ones, or a custom role by its name.
+    pub async fn invite(&self, caller: &Caller, team: &str, who: &str, role: &str) -> Result<Invited, Error> {
         if !who.contains('@') {
-            let member = self.put_team_member(caller, team, who, role.as_str()).await?;
+            let member = self.put_team_member(caller, team, who, role).await?;
             return Ok(Invited::Member(member.user));
         }
         check_email(who).map_err(|why| Error::invalid("email", &why))?;
         let name = name_of_existing("team", team)?;
-        let (asking, licence, email) = (*caller, self.licence(), who.to_owned());
+        let (asking, licence, email, role_name) = (*caller, self.licence(), who.to_owned(), role.to_owned());
         let invited = self.db.write(move |tx| {
             let gone = || missing("team", &name);
             let at = existing(&asking, Action::TeamMemberAdd, team::find(tx, &asking, &name)?, &licence, gone)?;
             if let Some(known) = colleague(tx, at.organization, &email)? {
                 return Ok(Err(known));
             }
-            if role == TeamRole::ViewOnly {
-                existing(&asking, Action::RoleAssignViewOnly, team::find(tx, &asking, &name)?, &licence, gone)?;
+            let given = team_role::parse(tx, at.organization, &role_name)?;
+            team_role::check_giving(tx, &asking, &at, given, &licence)?;
+            // Changing what somebody else has sent is changing a role.
+            let waiting = invitation::id_to(tx, &at, &email)?;
+            let sender = waiting.map(|id| invitation::sender(tx, id)).transpose()?.flatten();
+            if waiting.is_some() && sender != asking.user_id() {
+                existing(&asking, Action::TeamRoleChange, team::find(tx, &asking, &name)?, &licence, gone)?;
             }
-            Ok::<_, Error>(Ok(invitation::put(tx, &at, &email, role, asking.user_id())?))
+            Ok::<_, Error>(Ok(invitation::put(tx, &at, &email, given, asking.user_id())?))
         });
         match invited.await? {
             Ok((id, invitation)) => {
@@ -44,7 +50,7 @@ impl App {
                 Ok(Invited::Waiting(id, invitation))
             }
             Err(known) => {
-                let member = self.put_team_member(caller, team, known.as_str(), role.as_str()).await?;
+                let member = self.put_team_member(caller, team, known.as_str(), role).await?;
                 Ok(Invited::Member(member.user))
             }
         }
@@ -72,7 +78,11 @@ impl App {
         let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let gone = || missing("team", &name);
-            let at = existing(&caller, Action::TeamMemberAdd, team::find(tx, &caller, &name)?, &licence, gone)?;
+            // Where members may invite, they take back what they have sent themselves.
+            let sender = invitation::sender(tx, id)?;
+            let is_own = sender.is_some() && sender == caller.user_id();
+            let action = if is_own { Action::TeamMemberAdd } else { Action::TeamMemberRemove };
+            let at = existing(&caller, action, team::find(tx, &caller, &name)?, &licence, gone)?;
             Ok::<_, Error>(invitation::delete(tx, &at, id)?)
         });
         if deleted.await? {

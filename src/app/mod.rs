@@ -15,11 +15,14 @@ mod branch;
 /// Checking and writing out everything.
 pub mod check;
 mod check_artifacts;
+mod check_images;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
-/// Entities and organizations, as the client asks for them.
 pub mod custom_chart;
+/// Custom roles of organizations.
+pub mod custom_role;
+/// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
 mod existing;
@@ -39,6 +42,8 @@ pub mod page;
 pub mod person;
 /// Projects.
 pub mod project;
+/// Roles in one project.
+pub mod project_member;
 /// Runs.
 pub mod run;
 /// Listing and counting runs.
@@ -47,12 +52,18 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// System settings.
+pub mod setting;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
 pub mod sweep;
 /// Teams.
 pub mod team;
+/// Which roles are given, and who may give them.
+mod team_role;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 #[cfg(test)]
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
@@ -71,6 +82,8 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::domain::setting::SettingValues;
+use crate::fetch::Fetcher;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
@@ -90,6 +103,8 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    /// System settings that nobody is to change while the server runs.
+    pub fixed_settings: SettingValues,
     pub clock: Clock,
 }
 
@@ -159,6 +174,8 @@ pub enum OpenError {
     Writer(std::io::Error),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    #[error("cannot read the system settings: {0}")]
+    Settings(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -175,6 +192,8 @@ pub struct App {
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// What administrators have set.
+    system_settings: Arc<setting::CurrentSettings>,
     /// What commits of artifacts have in common.
     commits: Arc<artifact::CommitGate>,
     /// What lists of runs are answered from.
@@ -184,6 +203,8 @@ pub struct App {
     /// What was decoded of history.
     history: Arc<history::Cache>,
     activity: Arc<activity::Activity>,
+    /// Brings images from other hosts.
+    fetcher: Arc<Fetcher>,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -204,6 +225,7 @@ impl App {
             tracing::info!(removed, "removed the parts of uploads that were cut off");
         }
         let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
+        let system_settings = Arc::new(setting::CurrentSettings::new(opening.fixed_settings.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
@@ -216,15 +238,18 @@ impl App {
             licence: Arc::default(),
             stores,
             signer: Arc::new(Signer::new(&master, None)),
+            system_settings,
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             activity: Arc::default(),
+            fetcher: Arc::default(),
             settings,
             clock,
             started_at,
         };
+        app.read_settings().await.map_err(OpenError::Settings)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
     }

@@ -28,6 +28,8 @@ pub struct Membership<R> {
     pub id: UserId,
     pub user: User,
     pub role: R,
+    /// The name of the custom role on top of it.
+    pub custom_role: Option<String>,
     pub since: Timestamp,
 }
 
@@ -151,7 +153,11 @@ impl App {
                     organization::put_member(tx, &found, id, role)?
                 }
             };
-            Ok::<_, Error>((found.id, id, Membership { id, user, role: member.role, since: member.since }))
+            Ok::<_, Error>((
+                found.id,
+                id,
+                Membership { id, user, role: member.role, custom_role: None, since: member.since },
+            ))
         });
         let (organization, id, member) = put.await?;
         tracing::info!(%organization, user.id = %id, role = member.role.as_str(), "set a role in an organization");

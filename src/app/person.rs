@@ -74,11 +74,16 @@ impl App {
     }
 
     /// Everybody in the team, with their roles there.
-    pub async fn all_team_members(&self, caller: &Caller, team: &str) -> Result<Vec<(Person, TeamRole)>, Error> {
+    pub async fn all_team_members(
+        &self,
+        caller: &Caller,
+        team: &str,
+    ) -> Result<Vec<(Person, TeamRole, Option<String>)>, Error> {
         let (mut members, mut after) = (Vec::new(), None);
         loop {
             let page = self.list_team_members(caller, team, after).await?;
-            members.extend(page.items.into_iter().map(|it| (Person::seen_by(caller, it.id, it.user), it.role)));
+            let items = page.items.into_iter();
+            members.extend(items.map(|it| (Person::seen_by(caller, it.id, it.user), it.role, it.custom_role)));
             after = page.next;
             if after.is_none() || members.len() >= MEMBERS_MAX {
                 return Ok(members);

@@ -1,11 +1,14 @@
 //! Projects: finding, listing, making and changing them.
 
+/// Visibility, owner and description.
+mod change;
+
 use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
-use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked};
+use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked, Visibility};
 use crate::db::DbError;
 use crate::db::repo::entity::{self, FoundEntity};
-use crate::db::repo::{project, run};
+use crate::db::repo::{project, run, team_setting};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::id::ProjectId;
@@ -14,6 +17,7 @@ use crate::domain::project::{Project, ProjectName};
 use crate::domain::run::Run;
 
 pub use crate::db::repo::project::{FoundProject, ProjectPath};
+pub use change::{ChangeProject, NewProject, ShownProject};
 
 /// How many projects are looked at to fill a page of those that the caller sees.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -28,6 +32,7 @@ pub struct UpsertProject {
     pub entity: Option<String>,
     pub name: String,
     pub description: Option<String>,
+    pub visibility: Option<Visibility>,
 }
 
 impl App {
@@ -87,12 +92,16 @@ impl App {
         let upserted = self.db.write(move |tx| {
             let action = if input.description.is_some() { Action::ProjectUpdate } else { Action::ProjectRead };
             let (found, is_new) = get_or_create(tx, &caller, (entity.as_ref(), &name), action, &licence)?;
-            let Some(description) = &input.description else { return Ok((found, is_new)) };
-            let mut changed = found.project.clone();
-            changed.description = Some(description.clone());
-            project::update(tx, &found, &changed)?;
-            let found = found.map(|found| FoundProject { project: changed, ..found });
-            Ok::<_, Error>((caller.may(Action::ProjectRead, found.again(), &licence)?, is_new))
+            let id = found.id;
+            if let Some(description) = &input.description {
+                let changed = Project { description: Some(description.clone()), ..found.project.clone() };
+                project::update(tx, &found, &changed)?;
+            }
+            if let Some(visibility) = input.visibility {
+                change::set_visibility(tx, &caller, id, visibility, &licence)?;
+            }
+            let found = project::get(tx, &caller, id)?.ok_or(DbError::Damaged("a project just changed".into()))?;
+            Ok::<_, Error>((caller.may(Action::ProjectRead, found, &licence)?, is_new))
         });
         upserted.await
     }
@@ -113,7 +122,7 @@ impl App {
             let found = existing(&caller, Action::ProjectUpdate, project::find(tx, &caller, &at)?, &licence, gone)?;
             let changed = Project { name: name.clone(), ..found.project.clone() };
             match project::update(tx, &found, &changed) {
-                Err(PutError::Taken(_)) => return Err(Error::Conflict(format!("there is a project `{name}` already"))),
+                Err(PutError::Taken(_)) => return Err(name_taken(&name)),
                 stored => stored?,
             }
             let found = found.map(|found| FoundProject { project: changed, ..found });
@@ -182,6 +191,10 @@ pub(super) fn parse_or_none(entity: Option<&str>) -> Option<Option<EntityName>> 
     }
 }
 
+fn name_taken(name: &ProjectName) -> Error {
+    Error::Conflict(format!("there is a project `{name}` already"))
+}
+
 /// The name of an entity that a change needs to exist.
 pub(super) fn existing_entity(text: &str) -> Result<EntityName, Error> {
     name_of_existing("entity", text)
@@ -212,7 +225,8 @@ pub(super) fn get_or_create(
         return Ok((existing(caller, action, Some(found), licence, hidden)?, false));
     }
     let allowed = existing(caller, Action::ProjectCreate, entity::get(tx, caller, owner.id)?, licence, hidden)?;
-    let made = project::create(tx, caller, &allowed, name.clone(), None)?;
+    let visibility = team_setting::in_force(tx, owner.id)?.default_visibility;
+    let made = project::create(tx, caller, &allowed, name.clone(), None, visibility)?;
     let found = project::get(tx, caller, made.id)?.ok_or(DbError::Damaged("a project just made".into()))?;
     Ok((caller.may(action, found, licence)?, true))
 }

@@ -1,19 +1,25 @@
 //! Teams: making and listing them, and who belongs to them.
 
+mod introduction;
+/// Images of other hosts in introductions.
+mod outside_image;
+/// How teams show themselves.
+pub mod profile;
 /// Deleting teams, and restoring them.
 pub mod trash;
 
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::{Membership, person};
 use super::page::{PAGE, Page};
+use super::team_role::{self, only_viewer};
 use super::user::change::check_active;
 use super::{App, Error, last_admin};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
-use crate::db::repo::{entity, organization, user};
+use crate::db::repo::{custom_role, entity, organization, user};
 use crate::db::tx::{Read, WriteTx};
-use crate::domain::entity::Entity;
+use crate::domain::entity::{Entity, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::user::User;
@@ -150,7 +156,7 @@ impl App {
             let mut members = Vec::new();
             for (id, member) in team::members(tx, &found, after, PAGE)? {
                 let Some(user) = user::get(tx, id)? else { continue };
-                members.push((id, Membership { id, user, role: member.role, since: member.since }));
+                members.push((id, membership(tx, id, user, &member)?));
             }
             Ok::<_, Error>(Page::of(members))
         });
@@ -173,7 +179,7 @@ impl App {
             let place = place_of(tx, id, &username)?;
             let action = if place.is_some() { Action::TeamRoleChange } else { Action::TeamMemberAdd };
             let found = find(tx, &caller, action, &name, &licence)?;
-            let role = parse_role(&role)?;
+            let given = team_role::parse(tx, found.organization, &role)?;
             let (user, person, member) = match place {
                 Some((user, member)) => {
                     let person = user::get(tx, user)?.ok_or_else(|| missing("person", &username))?;
@@ -185,25 +191,22 @@ impl App {
                 }
             };
             let member = match member {
-                Some(member) if member.role == role => member,
+                Some(member) if member.given() == given => member,
                 before => {
-                    check_new_role(tx, &caller, &found, (user, &person.name), role, &licence)?;
+                    team_role::check_giving(tx, &caller, &found, given, &licence)?;
+                    team_role::check_taking(tx, &found, (user, &person.name), given)?;
                     match before {
                         Some(before) => {
-                            if role != TeamRole::Admin {
+                            if given.base != TeamRole::Admin {
                                 last_admin::check_team(tx, found.id, user)?;
                             }
-                            team::change_role(tx, &found, user, before, role)?
+                            team::change_role(tx, &found, user, before, given)?
                         }
-                        None => team::add_member(tx, &found, user, role)?,
+                        None => team::add_member(tx, &found, user, given)?,
                     }
                 }
             };
-            Ok::<_, Error>((
-                found.id,
-                user,
-                Membership { id: user, user: person, role: member.role, since: member.since },
-            ))
+            Ok::<_, Error>((found.id, user, membership(tx, user, person, &member)?))
         });
         let (team, user, member) = put.await?;
         tracing::info!(team.id = %team, user.id = %user, role = member.role.as_str(), "set a role in a team");
@@ -259,11 +262,7 @@ fn with_organization(tx: &impl Read, found: Allowed<FoundTeam>) -> Result<Team, 
 }
 
 /// The member of that name. It decides which action is asked for, and is shown to nobody before the check.
-fn place_of(
-    tx: &impl Read,
-    team: EntityId,
-    username: &str,
-) -> Result<Option<(UserId, crate::domain::entity::TeamMember)>, Error> {
+fn place_of(tx: &impl Read, team: EntityId, username: &str) -> Result<Option<(UserId, TeamMember)>, Error> {
     let Ok(name) = EntityName::parse(username) else { return Ok(None) };
     let Some(user) = user::id_named(tx, &name)? else { return Ok(None) };
     Ok(team::member(tx, team, user)?.map(|member| (user, member)))
@@ -318,41 +317,9 @@ fn not_in_organization(username: &str) -> Error {
     Error::NotFound(message)
 }
 
-/// What the new role needs beyond the right to manage members.
-fn check_new_role(
-    tx: &impl Read,
-    caller: &Caller,
-    team: &Allowed<FoundTeam>,
-    (user, username): (UserId, &EntityName),
-    role: TeamRole,
-    licence: &Licence,
-) -> Result<(), Error> {
-    if role == TeamRole::ViewOnly {
-        find(tx, caller, Action::RoleAssignViewOnly, &team.entity.name, licence)?;
-        return Ok(());
-    }
-    let place = organization::member(tx, team.organization, user)?;
-    if place.is_some_and(|place| place.role == OrganizationRole::Viewer) {
-        let organization = organization::name_of(tx, team.organization)?;
-        let organization = organization.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
-        return Err(only_viewer(username, &organization));
-    }
-    Ok(())
-}
-
-fn only_viewer(username: &EntityName, organization: &EntityName) -> Error {
-    Error::Conflict(format!(
-        "`{username}` is a viewer of organization `{organization}` and so view-only in its teams; make them a member \
-         of it first"
-    ))
-}
-
-/// Custom roles would be looked up here; there are none yet.
-fn parse_role(text: &str) -> Result<TeamRole, Error> {
-    TeamRole::parse(text).ok_or_else(|| {
-        let message = format!(
-            "there is no role `{text}`, nor a custom role of that name; the roles are admin, member, view_only"
-        );
-        Error::Invalid { field: "role", message }
-    })
+/// A member with the name of the custom role they hold.
+fn membership(tx: &impl Read, id: UserId, user: User, member: &TeamMember) -> Result<Membership<TeamRole>, Error> {
+    let custom = member.custom_role.map(|role| custom_role::get(tx, role)).transpose()?.flatten();
+    let custom_role = custom.map(|role| role.name.to_string());
+    Ok(Membership { id, user, role: member.role, custom_role, since: member.since })
 }

@@ -2,14 +2,17 @@
 
 use super::user::CreateUser;
 use super::{App, Error, Opening, Settings};
-use crate::access::{Action, Caller, KeyScope};
+use crate::access::{Action, Caller, KeyScope, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
+use crate::db::schema::CATALOGUE;
+use crate::db::{DbError, verify};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::{Run, RunName, RunState};
+use crate::domain::setting::{SettingValue, SettingValues};
 use crate::domain::stream::RunStreams;
 use tempfile::TempDir;
 
@@ -27,7 +30,7 @@ pub struct World {
 /// When the tests' clock begins.
 pub const START: Timestamp = Timestamp(1_800_000_000_000_000);
 
-fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
+fn opening(directory: &TempDir, clock: &Clock, settings: &Settings, fixed_settings: SettingValues) -> Opening {
     Opening {
         data_dir: directory.path().to_owned(),
         cache_bytes: 4 << 20,
@@ -37,6 +40,7 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: settings.clone(),
+        fixed_settings,
         clock: clock.clone(),
     }
 }
@@ -48,7 +52,7 @@ impl World {
 
     pub async fn with(settings: Settings) -> World {
         let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::fixed_at(START));
-        let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
+        let app = App::open(opening(&directory, &clock, &settings, SettingValues::new())).await.unwrap();
         let person = CreateUser {
             username: Some("ada".into()),
             email: "ada@example.com".into(),
@@ -67,9 +71,15 @@ impl World {
 
     /// Closes the app and opens its directory again.
     pub async fn reopened(self) -> World {
+        self.reopened_with(&[]).await
+    }
+
+    /// The same, with system settings that the settings file fixes.
+    pub async fn reopened_with(self, fixed: &[(&'static str, SettingValue)]) -> World {
         let World { app, directory, clock, settings, ada, key } = self;
         drop(app);
-        let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
+        let fixed = fixed.iter().cloned().collect();
+        let app = App::open(opening(&directory, &clock, &settings, fixed)).await.unwrap();
         World { directory, clock, settings, app, ada, key }
     }
 
@@ -86,10 +96,21 @@ impl World {
         let made = self.app.db.write(move |tx| {
             let found = entity::find(tx, &ada, &at.entity)?.unwrap();
             let allowed = ada.may(Action::ProjectCreate, found, &licence)?;
-            project::create(tx, &ada, &allowed, at.project.clone(), None)?;
+            project::create(tx, &ada, &allowed, at.project.clone(), None, Visibility::Team)?;
             Ok::<_, Error>(())
         });
         made.await.unwrap();
+    }
+
+    /// Gives the project this visibility.
+    pub async fn show(&self, visibility: Visibility) {
+        let (ada, licence, at) = (self.ada, self.app.licence(), self.project());
+        let shown = self.app.db.write(move |tx| {
+            let found = ada.may(Action::ProjectUpdate, project::find(tx, &ada, &at)?.unwrap(), &licence)?;
+            let changed = crate::domain::project::Project { visibility, ..found.project.clone() };
+            Ok::<_, Error>(project::update(tx, &found, &changed)?)
+        });
+        shown.await.unwrap();
     }
 
     pub async fn create_run(&self, name: &str, is_shared: bool) {
@@ -194,4 +215,14 @@ pub async fn tail(world: &World, name: &str, stream: crate::domain::stream::Stre
         lines.extend((chunk.first_line..).zip(chunk.text().unwrap().lines().map(str::to_owned)));
     }
     lines.into_iter().collect()
+}
+
+/// What is wrong with the records: nothing, after every step of anything.
+pub async fn faults(app: &App) -> Vec<String> {
+    let faults = app.db.read(|tx| {
+        let mut faults = Vec::new();
+        verify::verify(tx, &CATALOGUE, &mut faults)?;
+        Ok::<_, DbError>(faults)
+    });
+    faults.await.unwrap()
 }

@@ -62,24 +62,12 @@ pub(super) fn remove_run(tx: &mut WriteTx<'_>, id: RunId) -> Result<bool, Error>
 
 #[cfg(test)]
 mod tests {
-    use crate::app::App;
     use crate::app::run::{Target, UpsertRun};
-    use crate::app::testing::{World, history};
-    use crate::db::schema::CATALOGUE;
-    use crate::db::{DbError, verify};
+    use crate::app::testing::{World, faults, history};
 
     fn named(run: &str) -> UpsertRun {
         let target = Target::Named { entity: Some("ada".into()), project: Some("p".into()), run: Some(run.into()) };
         UpsertRun { target, config: Some("{}".into()), ..UpsertRun::default() }
-    }
-
-    async fn faults(app: &App) -> Vec<String> {
-        let faults = app.db.read(|tx| {
-            let mut faults = Vec::new();
-            verify::verify(tx, &CATALOGUE, &mut faults)?;
-            Ok::<_, DbError>(faults)
-        });
-        faults.await.unwrap()
     }
 
     #[tokio::test]

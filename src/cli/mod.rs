@@ -9,6 +9,7 @@ mod opening;
 mod organization;
 mod output;
 mod serve;
+mod settings;
 mod team;
 mod user;
 
@@ -38,6 +39,9 @@ enum Command {
     /// Teams and who belongs to them.
     #[command(subcommand)]
     Team(team::Team),
+    /// Show and change the system settings.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -72,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Team(command) => team::run(command),
+        Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -18,6 +18,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         read_secs: config.database.read_transaction_secs,
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
+        fixed_settings: config.settings.values(),
         clock: Clock::system(),
     })
 }

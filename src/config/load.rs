@@ -1,7 +1,7 @@
 //! Puts the settings together: built-in defaults, file, environment, command line, in this order.
 //! Whatever is not a known key is refused by name, in the file and in the environment.
 
-use super::{Config, ConfigError, Problems, suggest};
+use super::{Config, ConfigError, FixedSettings, Problems, suggest};
 use config::builder::DefaultState;
 use config::{File, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
@@ -37,7 +37,8 @@ pub(super) fn load_text(
     overrides: Overrides,
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let valid = keys_of(DEFAULTS).map_err(|error| one(format!("the built-in defaults: {error}")))?;
+    let mut valid = keys_of(DEFAULTS).map_err(|error| one(format!("the built-in defaults: {error}")))?;
+    valid.extend(FixedSettings::keys());
     let mut problems = Problems::default();
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
 
@@ -89,6 +90,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "log", &mut problems),
         section(built, "secrets", &mut problems),
         section(built, "transfer", &mut problems),
+        section(built, "settings", &mut problems),
     );
     problems.into_result()?;
     let (
@@ -102,11 +104,12 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(log),
         Some(secrets),
         Some(transfer),
+        Some(settings),
     ) = sections
     else {
         return Err(one("a section of the settings is missing".to_owned()));
     };
-    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer })
+    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer, settings })
 }
 
 fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &mut Problems) -> Option<T> {

@@ -14,6 +14,7 @@ mod log;
 mod runs;
 mod secrets;
 mod server;
+mod settings;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use log::{Log, LogFormat};
 pub use runs::Runs;
 pub use secrets::Secrets;
 pub use server::Server;
+pub use settings::FixedSettings;
 pub use transfer::Transfer;
 
 /// All settings, one field per section of the file.
@@ -44,6 +46,7 @@ pub struct Config {
     pub log: Log,
     pub secrets: Secrets,
     pub transfer: Transfer,
+    pub settings: FixedSettings,
 }
 
 impl Config {
@@ -60,6 +63,7 @@ impl Config {
         self.log.check(&mut problems);
         self.secrets.check(&mut problems);
         self.transfer.check(&mut problems);
+        self.settings.check(&mut problems);
         problems.into_result()
     }
 }

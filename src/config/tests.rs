@@ -2,6 +2,7 @@
 
 use super::load::{DEFAULTS, keys_of, load_text};
 use super::*;
+use crate::domain::setting::{SettingValue, SystemSettings};
 use std::collections::BTreeSet;
 
 const EXAMPLE: &str = include_str!("../../config/example.toml");
@@ -30,8 +31,12 @@ fn uncommented_example() -> String {
 fn the_example_lists_exactly_the_keys_of_the_defaults_with_their_values() {
     let example = uncommented_example();
 
-    assert_eq!(keys_of(&example).unwrap(), keys_of(DEFAULTS).unwrap());
-    let from_example = from_text(&example).unwrap();
+    let keys: BTreeSet<String> = keys_of(DEFAULTS).unwrap().into_iter().chain(FixedSettings::keys()).collect();
+    assert_eq!(keys_of(&example).unwrap(), keys);
+    let mut from_example = from_text(&example).unwrap();
+    let defaults = SystemSettings::ALL.iter().map(|setting| (setting.key, setting.default_value()));
+    assert_eq!(from_example.settings.values(), defaults.collect());
+    from_example.settings = FixedSettings::default();
     let from_defaults = load_text(None, Overrides::default(), std::iter::empty()).unwrap();
     assert_eq!(format!("{from_example:?}"), format!("{from_defaults:?}"));
 }
@@ -147,6 +152,29 @@ fn check_names_all_mistakes_at_once() {
         assert!(text.contains(&format!("`{key}`")), "{key} is missing in:\n{text}");
     }
     assert_eq!(error.problems.len(), 9, "{text}");
+}
+
+#[test]
+fn system_settings_are_fixed_by_file_and_environment_and_checked_like_anywhere() {
+    let env = |value: &str| [("WEIGHHOUSE__SETTINGS__TEAM_TRASH_DAYS".to_owned(), value.to_owned())].into_iter();
+    let file = "[settings]\ncode_saving = false\noutside_images = [\"Example.com\"]";
+    let config = load_text(Some(("f", file)), Overrides::default(), env("7")).unwrap();
+
+    config.check().unwrap();
+    let hosts = SettingValue::Hosts(vec!["example.com".into()]);
+    let wanted = [
+        ("code_saving", SettingValue::Switch(false)),
+        ("outside_images", hosts),
+        ("team_trash_days", SettingValue::Number(7)),
+    ];
+    assert_eq!(config.settings.values(), wanted.into_iter().collect());
+
+    let unknown = from_text("[settings]\nteam_trash_day = 1").unwrap_err().to_string();
+    assert!(unknown.contains("`settings.team_trash_days`"), "{unknown}");
+    let wrong = load_text(Some(("f", "[settings]\ncode_saving = -1")), Overrides::default(), env("soon")).unwrap();
+    let error = wrong.check().unwrap_err();
+    assert_eq!(error.problems.len(), 2, "{error}");
+    assert!(error.to_string().contains("`team_trash_days` is a whole number of days from 0 to 3650"), "{error}");
 }
 
 #[test]

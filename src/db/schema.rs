@@ -4,7 +4,10 @@ mod activity;
 mod artifact;
 mod audit;
 mod people;
+mod profile;
+mod role;
 mod run;
+mod setting;
 mod sweep;
 
 use super::key::Key;
@@ -18,19 +21,23 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
+use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId, RunId, SegmentId,
-    SweepId, UserId,
+    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, OutsideImageId,
+    ProjectId, RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
-use crate::domain::project::Project;
+use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
+use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
+use crate::domain::team_profile::{OutsideImage, StoredImage, TeamProfile};
+use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
 use crate::domain::user::{KeyRecord, LastActive, User};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +78,26 @@ pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitat
 pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
 pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
 
+pub const CUSTOM_ROLES: Table<CustomRoleId, CustomRole> = Table::new(172, "custom_roles");
+/// By the organization and the folded name.
+pub const CUSTOM_ROLE_BY_NAME: Unique<(OrganizationId, String), CustomRoleId> = Unique::new(173, "custom_role_by_name");
+pub const CUSTOM_ROLE_HOLDERS: Index<(CustomRoleId, EntityId, UserId)> = Index::new(174, "custom_role_holders");
+pub const INVITATIONS_BY_CUSTOM_ROLE: Index<(CustomRoleId, InvitationId)> =
+    Index::new(175, "invitations_by_custom_role");
+
+/// What teams have set; a team without a row has the defaults.
+pub const TEAM_SETTINGS: Table<EntityId, TeamSettings> = Table::new(178, "team_settings");
+pub const ORGANIZATION_PRIVACY: Table<OrganizationId, OrganizationPrivacy> = Table::new(179, "organization_privacy");
+
+pub const TEAM_PROFILES: Table<EntityId, TeamProfile> = Table::new(189, "team_profiles");
+/// Pictures of teams.
+pub const AVATARS: Table<EntityId, StoredImage> = Table::new(190, "avatars");
+/// Images of other hosts in introductions.
+pub const OUTSIDE_IMAGES: Table<OutsideImageId, OutsideImage> = Table::new(191, "outside_images");
+pub const OUTSIDE_IMAGE_BY_URL: Unique<(EntityId, String), OutsideImageId> = Unique::new(192, "outside_image_by_url");
+/// By when they are to be fetched next.
+pub const OUTSIDE_IMAGES_DUE: Index<(Timestamp, OutsideImageId)> = Index::new(193, "outside_images_due");
+
 pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
 pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
 
@@ -79,6 +106,10 @@ pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(1
 
 /// Also the deleted ones.
 pub const PROJECTS_BY_ENTITY: Index<(EntityId, ProjectId)> = Index::new(187, "projects_by_entity");
+/// Roles in one project, instead of the one in the team.
+pub const PROJECT_MEMBERS: Table<(ProjectId, UserId), ProjectMember> = Table::new(176, "project_members");
+/// By the person and the team of the project.
+pub const PROJECTS_BY_MEMBER: Index<(UserId, EntityId, ProjectId)> = Index::new(177, "projects_by_member");
 
 pub const RUNS: Table<RunId, Run> = Table::new(17, "runs");
 /// A deleted run keeps its name until it is purged.
@@ -195,6 +226,9 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+/// Those that were changed, by their keys.
+pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
 
@@ -209,8 +243,15 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ORGANIZATION_MEMBERS,
         &TEAM_MEMBERS,
         &INVITATIONS,
+        &CUSTOM_ROLES,
+        &TEAM_SETTINGS,
+        &ORGANIZATION_PRIVACY,
+        &TEAM_PROFILES,
+        &AVATARS,
+        &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,
         &PROJECTS,
+        &PROJECT_MEMBERS,
         &RUNS,
         &RUN_CONFIGS,
         &RUN_SUMMARIES,
@@ -240,6 +281,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &SETTINGS,
         &AUDIT_PENDING,
     ],
     indexes: &[
@@ -256,9 +298,15 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
+        CUSTOM_ROLE_BY_NAME.space,
+        CUSTOM_ROLE_HOLDERS.space,
+        INVITATIONS_BY_CUSTOM_ROLE.space,
+        OUTSIDE_IMAGE_BY_URL.space,
+        OUTSIDE_IMAGES_DUE.space,
         CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
         PROJECTS_BY_ENTITY.space,
+        PROJECTS_BY_MEMBER.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
         ALIVE_RUNS.space,

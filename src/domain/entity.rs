@@ -1,7 +1,8 @@
 //! What a first path segment names and what owns projects: a person's own entity, a team, an organization's entity.
 
 use super::clock::Timestamp;
-use super::id::{EntityId, OrganizationId, UserId};
+use super::custom_role::GivenRole;
+use super::id::{CustomRoleId, EntityId, OrganizationId, UserId};
 use super::name::EntityName;
 use super::role::{OrganizationRole, TeamRole};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,29 @@ pub struct OrganizationMember {
 /// A person's place in a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamMember {
+    /// Under a custom role: its base.
     pub role: TeamRole,
+    #[serde(default)]
+    pub custom_role: Option<CustomRoleId>,
+    /// Whether the custom role adds something that writes.
+    #[serde(default)]
+    pub writes: bool,
     pub since: Timestamp,
+}
+
+impl TeamMember {
+    pub fn new(role: impl Into<GivenRole>, since: Timestamp) -> Self {
+        let GivenRole { base, custom, writes } = role.into();
+        Self { role: base, custom_role: custom, writes, since }
+    }
+
+    /// What the person was given.
+    pub fn given(&self) -> GivenRole {
+        GivenRole { base: self.role, custom: self.custom_role, writes: self.writes }
+    }
+
+    /// What the role counts as where API keys and seats are given: who may write is not view-only.
+    pub fn counts_as(&self) -> TeamRole {
+        if self.writes { self.role.max(TeamRole::Member) } else { self.role }
+    }
 }

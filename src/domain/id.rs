@@ -61,9 +61,12 @@ ids! {
     BlobUploadId = 16;
     InvitationId = 30;
     CustomChartId = 31;
+    CustomRoleId = 61;
     /// One record of the audit log.
     AuditId = 40;
     SweepId = 20;
     /// A process that runs what a sweep suggests.
     AgentId = 21;
+    /// An image of another host in an introduction.
+    OutsideImageId = 64;
 }

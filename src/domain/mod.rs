@@ -8,6 +8,8 @@ pub mod audit;
 pub mod chunk;
 pub mod clock;
 pub mod custom_chart;
+/// What organizations add to the known roles.
+pub mod custom_role;
 pub mod display_name;
 /// People's own entities, teams and organizations.
 pub mod entity;
@@ -18,6 +20,8 @@ pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;
+/// Pictures, known by what is in them.
+pub mod image;
 pub mod invitation;
 pub mod json;
 /// Names of people, teams and organizations.
@@ -33,8 +37,14 @@ pub mod run_config;
 pub mod run_query;
 /// Text that must not be printed.
 pub mod secret;
+/// What administrators change while the server runs.
+pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// How teams show themselves.
+pub mod team_profile;
+/// The privacy of teams, and what organizations enforce.
+pub mod team_setting;
 /// People and their API keys.
 pub mod user;

@@ -2,7 +2,7 @@
 
 use super::clock::Timestamp;
 use super::id::{EntityId, UserId};
-use super::role::Visibility;
+use super::role::{TeamRole, Visibility};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,6 +25,15 @@ pub struct Project {
     /// Gone since then, with the runs that were in it.
     #[serde(default)]
     pub deleted_at: Option<Timestamp>,
+}
+
+/// A person's own role in one project, instead of the one in the team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectMember {
+    /// The team that the project and the person are in.
+    pub team: EntityId,
+    pub role: TeamRole,
+    pub since: Timestamp,
 }
 
 /// 1 to 128 characters, none of which would end a path segment; compared exactly.

@@ -66,6 +66,28 @@ pub enum Visibility {
     Restricted,
 }
 
+impl Visibility {
+    /// From widest to narrowest.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Public, Self::Team, Self::Restricted];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Public => "public",
+            Self::Team => "team",
+            Self::Restricted => "restricted",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|visibility| visibility.as_str() == text)
+    }
+
+    pub fn is_wider_than(self, other: Self) -> bool {
+        (self as u8) < other as u8
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +97,12 @@ mod tests {
         assert!(TeamRole::ALL.into_iter().all(|role| TeamRole::parse(role.as_str()) == Some(role)));
         assert!(OrganizationRole::ALL.into_iter().all(|role| OrganizationRole::parse(role.as_str()) == Some(role)));
         assert_eq!((TeamRole::parse("Admin"), OrganizationRole::parse("view_only")), (None, None));
+        assert!(Visibility::ALL.into_iter().all(|it| Visibility::parse(it.as_str()) == Some(it)));
+    }
+
+    #[test]
+    fn open_is_the_widest_visibility_and_restricted_the_narrowest() {
+        let wider = |pair: [Visibility; 2]| pair[0].is_wider_than(pair[1]) && !pair[1].is_wider_than(pair[0]);
+        assert!(Visibility::ALL.windows(2).all(|pair| wider([pair[0], pair[1]])));
     }
 }

@@ -5,6 +5,7 @@ mod activity;
 mod expiry;
 mod garbage;
 mod liveness;
+mod outside_image;
 mod purge;
 mod seal;
 
@@ -27,6 +28,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), outside_image::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run_teams(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));

@@ -9,6 +9,7 @@ mod router;
 pub mod sign;
 mod store;
 pub mod upload;
+mod writer;
 
 #[cfg(test)]
 mod broken_store;

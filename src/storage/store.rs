@@ -2,9 +2,10 @@
 //! error is one of four things that a caller can act on.
 
 use super::layout::ObjectKey;
+use super::writer::Writer;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -12,13 +13,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Publishing waits until the disk has taken everything the kernel still holds of a large object.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(600);
-/// Blocks of one upload that may be on their way to the store at once.
-const WRITES_IN_FLIGHT: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -114,7 +110,7 @@ impl Store {
         let runtime = tokio::runtime::Handle::current();
         let begin = move || runtime.block_on(async { limited_to(limit, inner.put_multipart(&path)).await });
         let upload = self.on_blocking_pool(begin).await?;
-        Ok(Writer { store: self.clone(), key: key.clone(), upload, writes: JoinSet::new() })
+        Ok(Writer::new(self.clone(), key.clone(), upload))
     }
 
     /// Runs blocking work within the time limit of a call. The work itself goes on after the limit.
@@ -148,59 +144,25 @@ impl Store {
     }
 
     /// Removes the parts of one failed upload. The error that made it fail is the one worth reporting, not ours.
-    async fn discard_unfinished(&self, key: &ObjectKey) {
+    pub(super) async fn discard_unfinished(&self, key: &ObjectKey) {
         let Some(root) = &self.local_root else { return };
         let target = root.join(key.as_str());
         let _ = self.on_blocking_pool(move || remove_parts_of(&target).map_err(|error| from_io(&error))).await;
     }
 
+    /// Where the bytes of an object gather until it is published; `None` where no file does.
+    pub(super) fn unfinished_file(&self, key: &ObjectKey) -> Option<PathBuf> {
+        let root = self.local_root.as_ref()?;
+        Some(part_of(&root.join(key.as_str()), 1))
+    }
+
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.call_timeout
+    }
+
     #[cfg(test)]
     pub(super) fn with_call_timeout(self, call_timeout: Duration) -> Self {
         Self { call_timeout, ..self }
-    }
-}
-
-/// An object that is being written. Dropping it leaves nothing in a local store.
-pub(super) struct Writer {
-    store: Store,
-    key: ObjectKey,
-    upload: Box<dyn MultipartUpload>,
-    writes: JoinSet<Result<(), StoreError>>,
-}
-
-impl Writer {
-    /// Hands over the next block; waits only while too many are on their way. An error may be that of an earlier block.
-    pub(super) async fn write(&mut self, block: Bytes) -> Result<(), StoreError> {
-        while self.writes.len() >= WRITES_IN_FLIGHT {
-            self.wait_for_one().await?;
-        }
-        let part = self.upload.put_part(PutPayload::from(block));
-        self.writes.spawn(limited_to(self.store.call_timeout, part));
-        Ok(())
-    }
-
-    /// Waits for all blocks and publishes the object: after `Ok` it is visible and on disk.
-    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
-        while !self.writes.is_empty() {
-            self.wait_for_one().await?;
-        }
-        limited_to(FINISH_TIMEOUT, self.upload.complete()).await.map(drop)
-    }
-
-    /// Gives up, and removes what was written.
-    pub(super) async fn abort(mut self) {
-        self.writes.shutdown().await;
-        // It refuses once `finish` was tried, which leaves the parts to us; either way they get removed.
-        let _ = self.store.limited(self.upload.abort()).await;
-        self.store.discard_unfinished(&self.key).await;
-    }
-
-    async fn wait_for_one(&mut self) -> Result<(), StoreError> {
-        match self.writes.join_next().await {
-            Some(Ok(written)) => written,
-            Some(Err(panicked)) => Err(StoreError::Unavailable(panicked.to_string())),
-            None => Ok(()),
-        }
     }
 }
 
@@ -230,7 +192,10 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
         .any(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
-async fn limited_to<T>(limit: Duration, call: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreError> {
+pub(super) async fn limited_to<T>(
+    limit: Duration,
+    call: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(limit, call).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(timed_out(limit)),
@@ -254,6 +219,12 @@ fn is_part_name(name: &str) -> bool {
     part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+fn part_of(target: &Path, number: u32) -> PathBuf {
+    let mut part = target.as_os_str().to_owned();
+    part.push(format!("#{number}"));
+    part.into()
+}
+
 fn remove_parts_below(root: &Path) -> io::Result<u64> {
     let mut removed = 0;
     let mut directories = vec![root.to_owned()];
@@ -273,9 +244,7 @@ fn remove_parts_below(root: &Path) -> io::Result<u64> {
 
 fn remove_parts_of(target: &Path) -> io::Result<()> {
     for number in 1.. {
-        let mut part = target.as_os_str().to_owned();
-        part.push(format!("#{number}"));
-        match std::fs::remove_file(PathBuf::from(part)) {
+        match std::fs::remove_file(part_of(target, number)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             removed => removed?,
         }

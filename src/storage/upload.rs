@@ -2,7 +2,8 @@
 //! memory that does not depend on its size. Nothing is visible under the key before all of it is on disk.
 
 use super::layout::ObjectKey;
-use super::store::{Store, StoreError, Writer};
+use super::store::{Store, StoreError};
+use super::writer::Writer;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use md5::{Digest, Md5};

@@ -66,6 +66,17 @@ pub fn rows() -> Vec<Row> {
             before: &[("POST", "/api/v1/users", "passer-by")],
             ..row("user:manage", "DELETE", "/api/v1/users/passer-by", Value::Null)
         },
+        row("team:profile_update", "PUT", "/api/v1/teams/vision/profile", json!({ "introduction": "# Us" })),
+        row("team:profile_update", "DELETE", "/api/v1/teams/vision/avatar", Value::Null),
+        // Last: it leaves the team in the trash.
+        Row {
+            before: &[("POST", "/api/v1/teams/vision/restore", "vision")],
+            ..row("team:delete", "DELETE", "/api/v1/teams/vision", Value::Null)
+        },
+        Row {
+            before: &[("DELETE", "/api/v1/teams/vision", "")],
+            ..row("team:restore", "POST", "/api/v1/teams/vision/restore", Value::Null)
+        },
     ]
 }
 

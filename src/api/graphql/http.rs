@@ -3,11 +3,10 @@
 use super::document;
 use super::error::{status_of_answer, status_told};
 use super::request::{AnswerBudget, Request};
-use crate::access::Caller;
 use crate::api::http::Peer;
-use crate::api::router::{Asking, Shared};
+use crate::api::router::{Shared, Visiting};
 use crate::api::status::add_advice;
-use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use ::http::header::{CONTENT_TYPE, HOST};
 use ::http::{HeaderMap, StatusCode};
 use async_graphql::{ServerError, Value, Variables};
 use axum::Extension;
@@ -35,15 +34,14 @@ struct Envelope {
 /// `POST /graphql` -> `{"data", "errors"?}`. With an error the status is not 200: it decides whether the client tries again.
 pub async fn post(
     State(shared): State<Shared>,
-    asking: Result<Asking, crate::api::rest::error::RestError>,
+    // Older clients ask `viewer` without a key to see whether anybody is there.
+    asking: Result<Visiting, crate::api::rest::error::RestError>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let caller = match asking {
-        Ok(Asking(caller)) => caller,
-        // Older clients ask `viewer` without a key to see whether anybody is there.
-        Err(_) if !headers.contains_key(AUTHORIZATION) => Caller::ANONYMOUS,
+        Ok(Visiting(caller)) => caller,
         Err(error) => return refuse(error.status_code().0, &error.message()),
     };
     let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {

@@ -1,6 +1,7 @@
 //! `POST /graphql`, as the `wandb` client speaks it (wandb 0.17.9 to 0.31.0). The client's historical words, "model" for
 //! a project and "bucket" for a run, live here and nowhere else. Resolvers call `app` and add no rule of their own.
 
+mod access;
 mod cursor;
 mod document;
 mod error;

@@ -46,6 +46,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Named<T> {
     }
 }
 
+/// Tells null from a field that is not there.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// Where a list is to go on.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -53,11 +58,6 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Named<T> {
 pub struct After {
     /// The `next` of the page before; absent for the first page.
     pub after: Option<String>,
-}
-
-/// Tells null from a field that is not there.
-pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// The number that a list gave out as its `next`.

@@ -19,6 +19,9 @@ pub struct MemberView {
     username: String,
     name: Option<String>,
     role: &'static str,
+    /// The custom role that this one is the base of; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_role: Option<String>,
     since: String,
 }
 
@@ -53,6 +56,7 @@ impl<R: RoleWord> From<Membership<R>> for MemberView {
             username: member.user.name.to_string(),
             name: member.user.full_name,
             role: member.role.word(),
+            custom_role: member.custom_role,
             since: member.since.to_rfc3339(),
         }
     }

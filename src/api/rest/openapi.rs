@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, organization_people, run, team, user};
+use super::{organization, organization_people, profile, project, role, run, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -27,17 +27,41 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         organization_people::list,
         organization::put_member,
         organization::remove_member,
+        team_setting::show_privacy,
+        team_setting::update_privacy,
+        role::list,
+        role::create,
+        role::update,
+        role::delete,
         team::create,
         team::list,
         team::delete,
         team::restore,
+        profile::show,
+        profile::put,
+        profile::show_avatar,
+        profile::put_avatar,
+        profile::delete_avatar,
+        profile::show_outside_image,
         team::list_members,
         team::put_member,
         team::remove_member,
+        team_setting::show,
+        team_setting::update,
+        project::create,
+        project::list,
+        project::show,
+        project::update,
+        project::list_members,
+        project::put_member,
+        project::remove_member,
         run::delete,
         run::move_runs,
         run::restore,
         run::list_trash,
+        setting::list,
+        setting::put,
+        setting::reset,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -29,6 +29,7 @@ pub enum Format {
 #[into_params(parameter_in = Query)]
 pub struct WantedMembers {
     /// `csv` answers with all members at once, a line each.
+    #[param(inline)]
     format: Option<Format>,
     /// The `next` of the page before; absent for the first page.
     after: Option<String>,

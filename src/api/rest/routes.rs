@@ -1,7 +1,9 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{openapi, organization, organization_people, run, team, user};
+use super::{
+    openapi, organization, organization_people, profile, project, role, run, setting, team, team_setting, user,
+};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -32,17 +34,41 @@ fn routes() -> Vec<Route> {
         get("/api/v1/organizations/{name}/members", organization_people::list),
         put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
         delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
+        get("/api/v1/organizations/{name}/privacy", team_setting::show_privacy),
+        patch("/api/v1/organizations/{name}/privacy", team_setting::update_privacy),
+        get("/api/v1/organizations/{name}/roles", role::list),
+        post("/api/v1/organizations/{name}/roles", role::create),
+        patch("/api/v1/organizations/{name}/roles/{role}", role::update),
+        delete("/api/v1/organizations/{name}/roles/{role}", role::delete),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
         delete("/api/v1/teams/{name}", team::delete),
         post("/api/v1/teams/{name}/restore", team::restore),
+        get("/api/v1/teams/{name}/profile", profile::show),
+        put("/api/v1/teams/{name}/profile", profile::put),
+        get("/api/v1/teams/{name}/avatar", profile::show_avatar),
+        put("/api/v1/teams/{name}/avatar", profile::put_avatar),
+        delete("/api/v1/teams/{name}/avatar", profile::delete_avatar),
+        get("/api/v1/teams/{name}/outside-images/{id}", profile::show_outside_image),
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
+        get("/api/v1/teams/{name}/settings", team_setting::show),
+        patch("/api/v1/teams/{name}/settings", team_setting::update),
+        post("/api/v1/projects", project::create),
+        get("/api/v1/projects", project::list),
+        get("/api/v1/projects/{entity}/{project}", project::show),
+        patch("/api/v1/projects/{entity}/{project}", project::update),
+        get("/api/v1/projects/{entity}/{project}/members", project::list_members),
+        put("/api/v1/projects/{entity}/{project}/members/{username}", project::put_member),
+        delete("/api/v1/projects/{entity}/{project}/members/{username}", project::remove_member),
         post("/api/v1/projects/{entity}/{project}/runs/delete", run::delete),
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
         get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
+        get("/api/v1/settings", setting::list),
+        put("/api/v1/settings/{key}", setting::put),
+        delete("/api/v1/settings/{key}", setting::reset),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

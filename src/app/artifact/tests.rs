@@ -553,7 +553,7 @@ async fn who_is_view_only_reads_everything_but_the_bytes() {
         (world.app.find_entity(&world.ada, Some("lab")).await.unwrap().unwrap(), eve.user_id().unwrap());
     let lab = entity.id;
     let joined = world.app.db.write(move |tx| {
-        let member = TeamMember { role: TeamRole::ViewOnly, since: tx.now() };
+        let member = TeamMember::new(TeamRole::ViewOnly, tx.now());
         TEAM_MEMBERS.put(tx, &(lab, who), &member).map_err(Error::from)
     });
     joined.await.unwrap();

@@ -35,7 +35,7 @@ impl App {
             let (mut people, mut names) = (Vec::new(), HashMap::new());
             for (id, place) in organization::members(tx, &found, after, PAGE)? {
                 let Some(user) = user::get(tx, id)? else { continue };
-                let member = Membership { id, user, role: place.role, since: place.since };
+                let member = Membership { id, user, role: place.role, custom_role: None, since: place.since };
                 let teams = teams_of(tx, found.id, id, &mut names)?;
                 people.push((id, OrganizationPerson { member, teams, last_active: user::last_active(tx, id)? }));
             }

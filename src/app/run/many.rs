@@ -239,7 +239,7 @@ mod tests {
     async fn runs_go_into_a_restricted_project_and_not_out_of_it() {
         let world = World::new().await;
         let app = &world.app;
-        let other = UpsertProject { entity: None, name: "secret".into(), description: None };
+        let other = UpsertProject { entity: None, name: "secret".into(), description: None, visibility: None };
         let (secret, _) = app.upsert_project(&world.ada, other).await.unwrap();
         let (id, restricted) = (secret.id, Project { visibility: Visibility::Restricted, ..secret.project.clone() });
         app.db.write(move |tx| Ok::<_, Error>(PROJECTS.put(tx, &id, &restricted)?)).await.unwrap();

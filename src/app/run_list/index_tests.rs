@@ -11,6 +11,7 @@ use crate::db::schema::{JsonText, RUN_CONFIGS, RUN_STREAMS, RUN_SUMMARIES, RUNS}
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::{RunId, UserId};
 use crate::domain::run::{Run, RunName, RunState};
+use crate::domain::setting::SettingValues;
 use crate::domain::stream::RunStreams;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -97,6 +98,7 @@ impl World {
             read_secs: 10,
             master_key: None,
             settings: Settings { run_index_bytes: index_bytes, ..Settings::default() },
+            fixed_settings: SettingValues::new(),
             clock: Clock::system(),
         };
         let app = App::open(opening).await.unwrap();
@@ -114,7 +116,7 @@ impl World {
         let ada = Caller::user(id, false, KeyScope::Full);
         let mut projects = Vec::new();
         for name in ["p", "q"] {
-            let input = UpsertProject { entity: None, name: name.into(), description: None };
+            let input = UpsertProject { entity: None, name: name.into(), description: None, visibility: None };
             app.upsert_project(&ada, input).await.unwrap();
             projects.push(app.find_project(&ada, None, name).await.unwrap().unwrap());
         }

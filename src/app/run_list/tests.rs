@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::RunId;
 
 use crate::domain::run::{Run, RunName, RunState};
+use crate::domain::setting::SettingValues;
 use crate::domain::stream::RunStreams;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -34,6 +35,7 @@ fn opening(directory: &TempDir) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: Settings::default(),
+        fixed_settings: SettingValues::new(),
         clock: Clock::system(),
     }
 }
@@ -47,7 +49,7 @@ impl World {
     }
 
     async fn project(&self, name: &str) -> Allowed<FoundProject> {
-        let input = UpsertProject { entity: None, name: name.into(), description: None };
+        let input = UpsertProject { entity: None, name: name.into(), description: None, visibility: None };
         self.app.upsert_project(&self.ada, input).await.unwrap();
         self.app.find_project(&self.ada, None, name).await.unwrap().unwrap()
     }

@@ -30,7 +30,8 @@ impl App {
     /// restored, and nobody else gets its name.
     pub async fn delete_team(&self, caller: &Caller, name: &str) -> Result<Team, Error> {
         let name = name_of_existing("team", name)?;
-        let days = self.team_trash_days();
+        // A number of days that somebody set, and no more than some thousands.
+        let days = i64::try_from(self.system_settings().team_trash_days).unwrap_or(i64::MAX);
         let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::TeamDelete, &name, &licence)?;
@@ -113,12 +114,6 @@ impl App {
         }
         Ok(removed)
     }
-
-    /// How long a deleted team can be restored.
-    fn team_trash_days(&self) -> i64 {
-        const DAYS: i64 = 30;
-        DAYS
-    }
 }
 
 /// Removes a portion of a team; `true` when the team is gone. After each portion everything that is still there has all
@@ -149,3 +144,7 @@ fn remove_portion(tx: &mut WriteTx<'_>, id: EntityId) -> Result<bool, Error> {
     }
     Ok(is_gone)
 }
+
+#[cfg(test)]
+#[path = "trash_tests.rs"]
+mod tests;

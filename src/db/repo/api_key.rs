@@ -42,7 +42,7 @@ fn grants(tx: &impl Read, caller: &Caller, owner: UserId) -> Result<Grants, DbEr
     let Some(own) = caller.user_id() else { return Ok(Grants::default()) };
     let mut team: Option<TeamRole> = None;
     for (_, id) in TEAMS_BY_USER.list(tx, &own, None, PLACES_MAX)? {
-        team = team.max(TEAM_MEMBERS.get(tx, &(id, own))?.map(|member| member.role));
+        team = team.max(TEAM_MEMBERS.get(tx, &(id, own))?.map(|member| member.counts_as()));
     }
     let mut administers = false;
     for (_, shared) in ORGANIZATIONS_BY_USER.list(tx, &owner, None, PLACES_MAX)? {

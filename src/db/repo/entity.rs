@@ -1,5 +1,6 @@
 //! Entities, and the grants that a caller has in one: what every check of something inside it starts from.
 
+use super::custom_role;
 use crate::access::{Caller, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -49,14 +50,17 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
         ORGANIZATION_MEMBERS.get(tx, &(organization, user)).map(|member| member.map(|member| member.role))
     };
     Ok(match found.entity.kind {
-        EntityKind::Person(owner) => Grants { personal: owner == user, ..Grants::default() },
+        EntityKind::Person(owner) => {
+            let closed = !caller.instance.personal_projects;
+            Grants { personal: owner == user, closed, ..Grants::default() }
+        }
         EntityKind::Organization(organization) => Grants { organization: role_in(organization)?, ..Grants::default() },
-        EntityKind::Team(organization) => Grants {
-            team: TEAM_MEMBERS.get(tx, &(found.id, user))?.map(|member| member.role),
-            organization: role_in(organization)?,
-            in_trash,
-            ..Grants::default()
-        },
+        EntityKind::Team(organization) => {
+            let member = TEAM_MEMBERS.get(tx, &(found.id, user))?;
+            let added = member.map(|member| custom_role::added_for(tx, &member)).transpose()?.unwrap_or_default();
+            let team = member.map(|member| member.role);
+            Grants { team, added, organization: role_in(organization)?, in_trash, ..Grants::default() }
+        }
     })
 }
 

@@ -1,11 +1,13 @@
 //! Pending invitations into teams.
 
+use super::custom_role;
 use super::team::FoundTeam;
-use crate::access::{Action, Allowed, TeamRole};
+use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::schema::{INVITATION_BY_EMAIL, INVITATIONS, INVITATIONS_TO};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::custom_role::GivenRole;
 use crate::domain::id::{EntityId, InvitationId, UserId};
 use crate::domain::invitation::Invitation;
 
@@ -17,16 +19,17 @@ pub fn put(
     tx: &mut WriteTx<'_>,
     team: &Allowed<FoundTeam>,
     email: &str,
-    role: TeamRole,
+    given: GivenRole,
     invited_by: Option<UserId>,
 ) -> Result<(InvitationId, Invitation), PutError> {
     team.must_be(Action::TeamMemberAdd);
-    let known = INVITATION_BY_EMAIL.find(tx, &(team.id, email.to_lowercase()))?;
-    let id = match known {
+    let id = match id_to(tx, team, email)? {
         Some(id) => id,
         None => tx.new_id::<InvitationId>()?,
     };
-    let invitation = Invitation { team: team.id, email: email.to_owned(), role, invited_by, created_at: tx.now() };
+    let GivenRole { base: role, custom: custom_role, .. } = given;
+    let (email, created_at) = (email.to_owned(), tx.now());
+    let invitation = Invitation { team: team.id, email, role, custom_role, invited_by, created_at };
     INVITATIONS.put(tx, &id, &invitation)?;
     Ok((id, invitation))
 }
@@ -41,9 +44,21 @@ pub fn list(tx: &impl Read, team: &Allowed<FoundTeam>) -> Result<Vec<(Invitation
     Ok(found)
 }
 
+/// The one that waits for the address.
+pub fn id_to(tx: &impl Read, team: &Allowed<FoundTeam>, email: &str) -> Result<Option<InvitationId>, DbError> {
+    INVITATION_BY_EMAIL.find(tx, &(team.id, email.to_lowercase()))
+}
+
+/// Who sent it, for code that goes on to check it.
+pub fn sender(tx: &impl Read, id: InvitationId) -> Result<Option<UserId>, DbError> {
+    Ok(INVITATIONS.get(tx, &id)?.and_then(|invitation| invitation.invited_by))
+}
+
 /// `false`: there is no such invitation into this team.
 pub fn delete(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, id: InvitationId) -> Result<bool, DbError> {
-    team.must_be(Action::TeamMemberAdd);
+    let action = team.action();
+    let revokes = matches!(action, Action::TeamMemberAdd | Action::TeamMemberRemove);
+    assert!(revokes, "checked for {action} and used for taking an invitation back");
     match INVITATIONS.get(tx, &id)? {
         Some(invitation) if invitation.team == team.id => INVITATIONS.delete(tx, &id),
         _ => Ok(false),
@@ -51,13 +66,20 @@ pub fn delete(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, id: InvitationId)
 }
 
 /// Takes out every invitation of the address, for code that makes its person a member instead.
-pub fn take_all(tx: &mut WriteTx<'_>, email: &str) -> Result<Vec<(EntityId, TeamRole)>, DbError> {
+pub fn take_all(tx: &mut WriteTx<'_>, email: &str) -> Result<Vec<(EntityId, GivenRole)>, DbError> {
     let mut taken = Vec::new();
     for (_, id) in INVITATIONS_TO.list(tx, &email.to_lowercase(), None, SHOWN_MAX)? {
         if let Some(invitation) = INVITATIONS.get(tx, &id)? {
             INVITATIONS.delete(tx, &id)?;
-            taken.push((invitation.team, invitation.role));
+            taken.push((invitation.team, given(tx, &invitation)?));
         }
     }
     Ok(taken)
+}
+
+/// What the person becomes by accepting.
+pub fn given(tx: &impl Read, invitation: &Invitation) -> Result<GivenRole, DbError> {
+    let Some(id) = invitation.custom_role else { return Ok(invitation.role.into()) };
+    let role = custom_role::get(tx, id)?;
+    Ok(role.map_or(invitation.role.into(), |role| custom_role::given(id, &role)))
 }

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod artifact;
 pub mod audit;
 pub mod custom_chart;
+pub mod custom_role;
 pub mod entity;
 pub mod file;
 /// What is to be removed later.
@@ -13,12 +14,18 @@ pub mod garbage;
 pub mod invitation;
 pub mod organization;
 pub mod project;
+pub mod project_member;
 pub mod run;
+/// System settings.
+pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// How teams show themselves.
+pub mod team_profile;
+pub mod team_setting;
 /// Deleted teams.
 pub mod team_trash;
 /// Bytes in an entity's store.

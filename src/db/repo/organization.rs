@@ -1,12 +1,11 @@
 //! Organizations and who belongs to them.
 
-use super::entity;
 use super::user::{self, Instance};
+use super::{custom_role, entity, team, team_setting};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ENTITIES, ORGANIZATION_ADMINS, ORGANIZATION_MEMBERS, ORGANIZATIONS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION,
-    TEAMS_BY_USER,
+    ENTITIES, ORGANIZATION_ADMINS, ORGANIZATION_MEMBERS, ORGANIZATIONS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -125,6 +124,8 @@ pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Resul
             ORGANIZATION_MEMBERS.delete(tx, &key)?;
         }
     }
+    custom_role::delete_all(tx, found.id)?;
+    team_setting::delete_privacy(tx, found.id)?;
     ENTITIES.delete(tx, &found.organization.entity)?;
     ORGANIZATIONS.delete(tx, &found.id)?;
     Ok(())
@@ -170,7 +171,7 @@ pub fn put_member(
 pub fn remove_member(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>, user: UserId) -> Result<(), DbError> {
     found.must_be(Action::OrgMembers);
     for team in teams_of_member(tx, found.id, user)? {
-        TEAM_MEMBERS.delete(tx, &(team, user))?;
+        team::delete_place(tx, team, user)?;
     }
     ORGANIZATION_MEMBERS.delete(tx, &(found.id, user))?;
     Ok(())

@@ -1,11 +1,13 @@
 //! Projects of an entity.
 
 use super::entity::{self, FoundEntity};
+use super::project_member;
 use crate::access::{Action, Allowed, Caller, Grants, Unchecked, Visibility};
 use crate::db::DbError;
 use crate::db::schema::{PROJECT_BY_NAME, PROJECTS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::entity::EntityKind;
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::name::EntityName;
 use crate::domain::project::{Project, ProjectName};
@@ -80,16 +82,22 @@ fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unc
 /// What the caller holds for things inside the project; ownership is each thing's own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
     let grants = entity::grants_in(tx, caller, &found.entity)?;
-    Ok(Grants { visibility: Some(found.project.visibility), ..grants })
+    // Of who is in the team: a role in a project is no way into it from outside.
+    let project = match (caller.user_id(), grants.team) {
+        (Some(user), Some(_)) => project_member::find(tx, found.id, user)?.map(|member| member.role),
+        _ => None,
+    };
+    let anonymous_reading = caller.instance.anonymous_reading;
+    Ok(Grants { visibility: Some(found.project.visibility), project, anonymous_reading, ..grants })
 }
 
-/// Makes a project that only its entity's people see.
 pub fn create(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     entity: &Allowed<FoundEntity>,
     name: ProjectName,
     description: Option<String>,
+    visibility: Visibility,
 ) -> Result<FoundProject, PutError> {
     entity.must_be(Action::ProjectCreate);
     let id = tx.new_id::<ProjectId>()?;
@@ -97,24 +105,31 @@ pub fn create(
         entity: entity.id,
         name,
         description,
-        visibility: Visibility::Team,
+        visibility,
         owner: caller.user_id(),
         created_at: tx.now(),
         runs_made: 0,
         deleted_at: None,
     };
     PROJECTS.put(tx, &id, &project)?;
+    if let (Visibility::Restricted, EntityKind::Team(_), Some(maker)) = (visibility, entity.entity.kind, project.owner)
+    {
+        project_member::let_maker_in(tx, entity.id, id, maker)?;
+    }
     Ok(FoundProject { entity: (**entity).clone(), id, project })
 }
 
 /// Its name is free at once; the record stays, because what was in it names it.
 pub fn delete(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>) -> Result<(), PutError> {
     project.must_be(Action::ProjectDelete);
+    project_member::remove_all(tx, project.id)?;
     PROJECTS.put(tx, &project.id, &Project { deleted_at: Some(tx.now()), ..project.project.clone() })
 }
 
 pub fn update(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>, changed: &Project) -> Result<(), PutError> {
-    project.must_be(Action::ProjectUpdate);
+    let action = project.action();
+    let changes = matches!(action, Action::ProjectUpdate | Action::ProjectVisibility | Action::ProjectMembers);
+    assert!(changes, "checked for {action} and used for changing a project");
     PROJECTS.put(tx, &project.id, changed)
 }
 

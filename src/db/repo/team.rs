@@ -1,13 +1,13 @@
 //! Teams of an organization and who belongs to them.
 
-use super::entity;
 use super::organization::{self, FoundOrganization};
-use super::user;
-use crate::access::{Action, Allowed, Caller, OrganizationRole, TeamRole, Unchecked};
+use super::{entity, project_member, team_setting, user};
+use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{ENTITIES, TEAM_ADMINS, TEAM_MEMBERS, TEAMS_BY_ORGANIZATION};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::custom_role::GivenRole;
 use crate::domain::entity::{Entity, EntityKind, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
@@ -32,7 +32,12 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
     let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(None) };
     let EntityKind::Team(organization) = entity.kind else { return Ok(None) };
     let found = entity::FoundEntity { id, entity };
-    let grants = entity::grants_in(tx, caller, &found)?;
+    let settings = team_setting::in_force(tx, id)?;
+    let grants = Grants {
+        listed: !settings.hidden,
+        members_invite: settings.members_invite,
+        ..entity::grants_in(tx, caller, &found)?
+    };
     Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
 }
 
@@ -77,7 +82,7 @@ pub fn create(
     let entity = Entity { name, kind: EntityKind::Team(at.id), created_at, trash: None };
     ENTITIES.put(tx, &id, &entity)?;
     for user in admins {
-        TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember { role: TeamRole::Admin, since: created_at })?;
+        TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember::new(TeamRole::Admin, created_at))?;
     }
     Ok(FoundTeam { id, entity, organization: at.id })
 }
@@ -105,10 +110,10 @@ pub fn add_member(
     tx: &mut WriteTx<'_>,
     team: &Allowed<FoundTeam>,
     user: UserId,
-    role: TeamRole,
+    role: impl Into<GivenRole>,
 ) -> Result<TeamMember, PutError> {
     team.must_be(Action::TeamMemberAdd);
-    let added = TeamMember { role, since: tx.now() };
+    let added = TeamMember::new(role, tx.now());
     TEAM_MEMBERS.put(tx, &(team.id, user), &added)?;
     Ok(added)
 }
@@ -119,10 +124,10 @@ pub fn change_role(
     team: &Allowed<FoundTeam>,
     user: UserId,
     before: TeamMember,
-    role: TeamRole,
+    role: impl Into<GivenRole>,
 ) -> Result<TeamMember, PutError> {
     team.must_be(Action::TeamRoleChange);
-    let changed = TeamMember { role, ..before };
+    let changed = TeamMember::new(role, before.since);
     TEAM_MEMBERS.put(tx, &(team.id, user), &changed)?;
     Ok(changed)
 }
@@ -134,7 +139,13 @@ pub fn remove_member(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, user: User
         matches!(action, Action::TeamMemberRemove | Action::TeamLeave),
         "checked for {action} and used for removing a member"
     );
-    TEAM_MEMBERS.delete(tx, &(team.id, user))?;
+    delete_place(tx, team.id, user)
+}
+
+/// A place in a team, with what hangs on it.
+pub(super) fn delete_place(tx: &mut WriteTx<'_>, team: EntityId, user: UserId) -> Result<(), DbError> {
+    project_member::remove_from_team(tx, team, user)?;
+    TEAM_MEMBERS.delete(tx, &(team, user))?;
     Ok(())
 }
 

@@ -2,13 +2,15 @@
 //! that of references: what leans on something goes before it, and the team's own record goes last.
 
 use super::artifact::delete as artifact_delete;
-use super::team::FoundTeam;
+use super::team::{self, FoundTeam};
+use super::{project_member, team_profile};
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::schema::{
     AGENTS, AGENTS_BY_SWEEP, ARTIFACT_TYPE_BY_NAME, ARTIFACT_TYPES, BLOB_BY_MD5, COLLECTION_BY_NAME,
     CUSTOM_CHART_BY_NAME, CUSTOM_CHARTS, DELETED_TEAMS, ENTITIES, INVITATION_BY_EMAIL, INVITATIONS, PROJECTS,
-    PROJECTS_BY_ENTITY, RUN_BY_NAME, SWEEP_CONFIGS, SWEEPS, SWEEPS_BY_CREATION, TEAM_MEMBERS, TRIALS, TRIALS_BY_SWEEP,
+    PROJECTS_BY_ENTITY, RUN_BY_NAME, SWEEP_CONFIGS, SWEEPS, SWEEPS_BY_CREATION, TEAM_MEMBERS, TEAM_SETTINGS, TRIALS,
+    TRIALS_BY_SWEEP,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -81,6 +83,7 @@ pub fn remove_project(tx: &mut WriteTx<'_>, project: ProjectId, limit: usize) ->
     if types.len() == limit {
         return Ok(false);
     }
+    project_member::remove_all(tx, project)?;
     PROJECTS.delete(tx, &project)?;
     Ok(true)
 }
@@ -107,26 +110,28 @@ fn remove_sweep(tx: &mut WriteTx<'_>, sweep: SweepId, limit: usize) -> Result<()
 
 /// Removes about `limit` records of what is left of a team without projects, and in the end the team: its name is free
 /// then. `true` when it is gone.
-pub fn remove_rest(tx: &mut WriteTx<'_>, team: EntityId, limit: usize) -> Result<bool, PutError> {
-    let charts = CUSTOM_CHART_BY_NAME.list(tx, &team, None, limit)?;
+pub fn remove_rest(tx: &mut WriteTx<'_>, id: EntityId, limit: usize) -> Result<bool, PutError> {
+    let charts = CUSTOM_CHART_BY_NAME.list(tx, &id, None, limit)?;
     for (_, chart) in &charts {
         CUSTOM_CHARTS.delete(tx, chart)?;
     }
-    let invitations = INVITATION_BY_EMAIL.list(tx, &team, None, limit)?;
+    let invitations = INVITATION_BY_EMAIL.list(tx, &id, None, limit)?;
     for (_, invitation) in &invitations {
         INVITATIONS.delete(tx, invitation)?;
     }
-    let members = TEAM_MEMBERS.keys(tx, &team, limit)?;
-    for member in &members {
-        TEAM_MEMBERS.delete(tx, member)?;
+    let members = TEAM_MEMBERS.keys(tx, &id, limit)?;
+    for (_, person) in &members {
+        team::delete_place(tx, id, *person)?;
     }
     if [charts.len(), invitations.len(), members.len()].contains(&limit) {
         return Ok(false);
     }
-    if !BLOB_BY_MD5.list(tx, &team, None, 1)?.is_empty() {
-        let why = format!("a blob in the store of team {team} is in use, and the team is gone");
+    if !BLOB_BY_MD5.list(tx, &id, None, 1)?.is_empty() {
+        let why = format!("a blob in the store of team {id} is in use, and the team is gone");
         return Err(DbError::Damaged(why).into());
     }
-    ENTITIES.delete(tx, &team)?;
+    team_profile::remove(tx, id)?;
+    TEAM_SETTINGS.delete(tx, &id)?;
+    ENTITIES.delete(tx, &id)?;
     Ok(true)
 }

@@ -1,11 +1,11 @@
 //! People and their personal entities.
 
-use super::entity;
+use super::{entity, project_member, team};
 use crate::access::{Action, Allowed, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEYS, API_KEYS_BY_USER, ENTITIES, LAST_ACTIVE, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME,
-    SYSTEM_ADMINS, TEAM_MEMBERS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    SYSTEM_ADMINS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
@@ -99,12 +99,13 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
             API_KEYS.delete(tx, &key)?;
         }
         for (_, team) in teams {
-            TEAM_MEMBERS.delete(tx, &(team, *id))?;
+            team::delete_place(tx, team, *id)?;
         }
         for (_, organization) in organizations {
             ORGANIZATION_MEMBERS.delete(tx, &(organization, *id))?;
         }
     }
+    project_member::remove_person(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
     LAST_ACTIVE.delete(tx, id)?;
     USERS.delete(tx, id)?;

@@ -1,9 +1,10 @@
 //! The index entries and references of people, organizations, teams, and what belongs to these.
 
 use super::{
-    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, DELETED_TEAMS, ENTITIES, ENTITY_BY_NAME,
-    INVITATION_BY_EMAIL, INVITATIONS_TO, ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS,
-    TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, DELETED_TEAMS,
+    ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO, ORGANIZATION_ADMINS,
+    ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS, TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER,
+    USER_BY_EMAIL, USERS,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -96,11 +97,17 @@ impl Stored<(EntityId, UserId)> for TeamMember {
         if self.role == TeamRole::Admin {
             entries.index(&TEAM_ADMINS, &(*team, *user));
         }
+        if let Some(role) = self.custom_role {
+            entries.index(&CUSTOM_ROLE_HOLDERS, &(role, *team, *user));
+        }
     }
 
     fn references(&self, (team, user): &(EntityId, UserId), references: &mut References) {
         references.needs(&ENTITIES, team);
         references.needs(&USERS, user);
+        if let Some(role) = &self.custom_role {
+            references.needs(&CUSTOM_ROLES, role);
+        }
     }
 }
 
@@ -110,6 +117,9 @@ impl Stored<InvitationId> for Invitation {
         let email = self.email.to_lowercase();
         entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
         entries.index(&INVITATIONS_TO, &(email, *key));
+        if let Some(role) = self.custom_role {
+            entries.index(&INVITATIONS_BY_CUSTOM_ROLE, &(role, *key));
+        }
     }
 
     fn references(&self, _: &InvitationId, references: &mut References) {

@@ -1,5 +1,6 @@
 //! Making and changing projects.
 
+use crate::api::graphql::access;
 use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
 use crate::api::graphql::object::project::Project;
@@ -74,7 +75,8 @@ impl ProjectMutation {
     ) -> async_graphql::Result<UpsertModelPayload> {
         let request = Request::of(ctx);
         let name = input.name.ok_or_else(|| invalid("a project needs a `name`"))?;
-        let upsert = UpsertProject { entity: input.entity_name, name, description: input.description };
+        let visibility = input.access.as_deref().map(access::parse).transpose()?;
+        let upsert = UpsertProject { entity: input.entity_name, name, description: input.description, visibility };
         let (found, inserted) = request.app.upsert_project(&request.caller, upsert).await.map_err(failed)?;
         let project = Project::of(found);
         let client_mutation_id = input.client_mutation_id;

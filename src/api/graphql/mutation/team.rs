@@ -86,7 +86,8 @@ impl TeamMutation {
         let who =
             input.email.or(input.username).ok_or_else(|| invalid("an invitation needs an `email` or a `username`"))?;
         let role = if input.admin == Some(true) { TeamRole::Admin } else { TeamRole::Member };
-        let invited = request.app.invite(&request.caller, &input.entity_name, &who, role).await.map_err(failed)?;
+        let invited =
+            request.app.invite(&request.caller, &input.entity_name, &who, role.as_str()).await.map_err(failed)?;
         let invite = match invited {
             Invited::Member(user) => {
                 let person = request.app.search_person(&request.caller, user.name.as_str()).await.map_err(failed)?;

@@ -1,6 +1,7 @@
 //! Entities and organizations, as far as the caller may know them.
 
 use crate::access::TeamRole;
+use crate::api::graphql::access;
 use crate::api::graphql::cursor::PageInfo;
 use crate::api::graphql::error::failed;
 use crate::api::graphql::id;
@@ -9,12 +10,21 @@ use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Int64;
+use crate::api::rest::profile::avatar_path;
 use crate::app::entity::{SeenEntity, SeenOrganization};
 use crate::domain::entity::EntityKind;
+use crate::domain::team_setting::TeamSettings;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct Entity {
     pub found: SeenEntity,
+}
+
+impl Entity {
+    async fn settings(&self, ctx: &Context<'_>) -> async_graphql::Result<TeamSettings> {
+        let request = Request::of(ctx);
+        request.app.settings_of_entity(&request.caller, self.found.id).await.map_err(failed)
+    }
 }
 
 #[Object]
@@ -43,17 +53,18 @@ impl Entity {
         false
     }
 
-    async fn code_saving_enabled(&self) -> bool {
-        true
+    async fn code_saving_enabled(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.settings(ctx).await?.code_saving)
     }
 
-    /// New projects are the team's own.
-    async fn default_access(&self) -> &str {
-        "PRIVATE"
+    /// What a new project is, in the words of `Project.access`.
+    async fn default_access(&self, ctx: &Context<'_>) -> async_graphql::Result<&'static str> {
+        Ok(access::word(self.settings(ctx).await?.default_visibility))
     }
 
-    async fn private_only(&self) -> bool {
-        false
+    /// Whether new projects can be nothing but private.
+    async fn private_only(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.settings(ctx).await?.private_only)
     }
 
     async fn read_only(&self) -> bool {
@@ -68,8 +79,12 @@ impl Entity {
         true
     }
 
-    async fn photo_url(&self) -> Option<String> {
-        None
+    /// The picture of a team that has one.
+    async fn photo_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let request = Request::of(ctx);
+        let is_team = matches!(self.found.kind, EntityKind::Team(_));
+        let has_avatar = is_team && request.app.has_avatar(self.found.id).await.map_err(failed)?;
+        Ok(has_avatar.then(|| format!("{}{}", request.base_url, avatar_path(&self.found.name))))
     }
 
     /// Whether artifacts may be named by XXH128; they are named by MD5.
@@ -110,12 +125,12 @@ impl Entity {
         match self.found.kind {
             EntityKind::Person(person) => {
                 let person = request.app.find_person(&request.caller, person).await.map_err(failed)?;
-                Ok(person.into_iter().map(|person| Member::of(person, TeamRole::Admin)).collect())
+                Ok(person.into_iter().map(|person| Member::of(person, TeamRole::Admin, None)).collect())
             }
             EntityKind::Team(_) => {
                 let members = request.app.all_team_members(&request.caller, &self.found.name).await.map_err(failed)?;
                 let invited = request.app.list_invitations(&request.caller, &self.found.name).await.map_err(failed)?;
-                let members = members.into_iter().map(|(person, role)| Member::of(person, role));
+                let members = members.into_iter().map(|(person, role, custom)| Member::of(person, role, custom));
                 Ok(members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits))).collect())
             }
             EntityKind::Organization(_) => Ok(Vec::new()),

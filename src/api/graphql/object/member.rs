@@ -18,7 +18,8 @@ pub(in crate::api::graphql) struct Member {
     email: Option<String>,
     admin: bool,
     pending: bool,
-    role: &'static str,
+    /// `admin`, `member`, `view_only`, or the name of a custom role.
+    role: String,
     /// `USER`; a service account would be `SERVICE`.
     account_type: &'static str,
     photo_url: Option<String>,
@@ -27,7 +28,7 @@ pub(in crate::api::graphql) struct Member {
 }
 
 impl Member {
-    pub fn of(person: Person, role: TeamRole) -> Self {
+    pub fn of(person: Person, role: TeamRole, custom_role: Option<String>) -> Self {
         Self {
             id: id::member(person.id),
             name: person.full_name.unwrap_or_else(|| person.username.clone()),
@@ -35,7 +36,7 @@ impl Member {
             email: person.private.map(|private| private.email),
             admin: role == TeamRole::Admin,
             pending: false,
-            role: role.as_str(),
+            role: custom_role.unwrap_or_else(|| role.as_str().to_owned()),
             account_type: "USER",
             photo_url: None,
             api_key: None,
@@ -50,7 +51,7 @@ impl Member {
             email: Some(invitation.email),
             admin: invitation.role == TeamRole::Admin,
             pending: true,
-            role: invitation.role.as_str(),
+            role: invitation.role.as_str().to_owned(),
             account_type: "USER",
             photo_url: None,
             api_key: None,

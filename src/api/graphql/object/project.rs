@@ -1,6 +1,7 @@
 //! Projects. The client also calls them models.
 
 use crate::access::Allowed;
+use crate::api::graphql::access;
 use crate::api::graphql::cursor::{self, PageInfo, page_size};
 use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
@@ -96,15 +97,9 @@ impl Project {
         DateTime(self.found.project.created_at)
     }
 
-    /// The client's words for the four visibilities.
+    /// The client's word for who sees it.
     async fn access(&self) -> &'static str {
-        use crate::access::Visibility;
-        match self.found.project.visibility {
-            Visibility::Open => "USER_WRITE",
-            Visibility::Public => "USER_READ",
-            Visibility::Team => "PRIVATE",
-            Visibility::Restricted => "RESTRICTED",
-        }
+        access::word(self.found.project.visibility)
     }
 
     /// JSON text that some clients keep there; nothing here reads it.
