@@ -8,8 +8,8 @@ mod alert;
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
-/// Writing the audit log.
-mod audit;
+/// The audit log.
+pub mod audit;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -26,6 +26,8 @@ pub mod custom_role;
 pub mod entity;
 mod error;
 mod existing;
+/// Why somebody may or may not do something.
+pub mod explain;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
 /// Reading what was logged.
@@ -82,9 +84,10 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::domain::lease::WorkerId;
 use crate::domain::setting::SettingValues;
 use crate::fetch::Fetcher;
-use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
+use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
@@ -205,6 +208,10 @@ pub struct App {
     activity: Arc<activity::Activity>,
     /// Brings images from other hosts.
     fetcher: Arc<Fetcher>,
+    /// What was read and is not yet written into the audit log.
+    reads: Arc<audit::Reads>,
+    /// This process, for work that one at a time does.
+    worker: WorkerId,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -247,6 +254,8 @@ impl App {
             fetcher: Arc::default(),
             settings,
             clock,
+            reads: Arc::default(),
+            worker: WorkerId(u64::from_ne_bytes(random_bytes())),
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
@@ -257,6 +266,11 @@ impl App {
     /// What the licence allows now.
     fn licence(&self) -> Licence {
         *self.licence.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, for adapters whose requests count back from it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

@@ -8,8 +8,9 @@ pub mod profile;
 /// Deleting teams, and restoring them.
 pub mod trash;
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
-use super::organization::{Membership, person};
+use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
 use super::team_role::{self, only_viewer};
 use super::user::change::check_active;
@@ -19,6 +20,7 @@ use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
 use crate::db::repo::{custom_role, entity, organization, user};
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::entity::{Entity, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
@@ -65,18 +67,24 @@ impl App {
             let at = existing(&caller, Action::TeamCreate, find(tx)?, &licence, gone)?;
             let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
             let admins = people(tx, &input.admins)?;
-            for (id, name) in &admins {
+            for (id, person) in &admins {
                 match organization::member(tx, at.id, *id)?.map(|member| member.role) {
-                    Some(OrganizationRole::Viewer) => return Err(only_viewer(name, &organization)),
+                    Some(OrganizationRole::Viewer) => return Err(only_viewer(&person.name, &organization)),
                     Some(_) => {}
                     None => {
                         let members = existing(&caller, Action::OrgMembers, find(tx)?, &licence, gone)?;
-                        organization::put_member(tx, &members, *id, OrganizationRole::Member)?;
+                        home::add_member(tx, &caller, &members, (*id, person))?;
                     }
                 }
             }
-            let admins: Vec<UserId> = admins.into_iter().map(|(id, _)| id).collect();
-            Ok::<_, Error>(team::create(tx, &at, name, &admins)?).map(|team| (team, organization.clone()))
+            let ids: Vec<UserId> = admins.iter().map(|(id, _)| *id).collect();
+            let team = team::create(tx, &at, name, &ids)?;
+            audit::record(tx, &caller, Event::new(AuditAction::TeamCreate).team(&team))?;
+            for (id, person) in &admins {
+                let event = Event::new(AuditAction::TeamMember).team(&team).user(*id, person);
+                audit::record(tx, &caller, event.role(None, Some(TeamRole::Admin.as_str())))?;
+            }
+            Ok::<_, Error>((team, organization.clone()))
         });
         let (team, organization) = created.await?;
         tracing::info!(team.id = %team.id, "created a team");
@@ -195,7 +203,7 @@ impl App {
                 before => {
                     team_role::check_giving(tx, &caller, &found, given, &licence)?;
                     team_role::check_taking(tx, &found, (user, &person.name), given)?;
-                    match before {
+                    let member = match before {
                         Some(before) => {
                             if given.base != TeamRole::Admin {
                                 last_admin::check_team(tx, found.id, user)?;
@@ -203,7 +211,12 @@ impl App {
                             team::change_role(tx, &found, user, before, given)?
                         }
                         None => team::add_member(tx, &found, user, given)?,
-                    }
+                    };
+                    let was = before.map(|before| team_role::name_of(tx, before.given())).transpose()?;
+                    let event = Event::new(AuditAction::TeamMember).team(&found).user(user, &person);
+                    let event = event.role(was.as_deref(), Some(&team_role::name_of(tx, given)?));
+                    audit::record(tx, &caller, event)?;
+                    member
                 }
             };
             Ok::<_, Error>((found.id, user, membership(tx, user, person, &member)?))
@@ -233,9 +246,13 @@ impl App {
             let action = if leaves { Action::TeamLeave } else { Action::TeamMemberRemove };
             let found = find(tx, &caller, action, &name, &licence)?;
             let no_member = || Error::NotFound(format!("`{username}` is no member of team `{name}`"));
-            let (user, _) = place.ok_or_else(no_member)?;
+            let (user, member) = place.ok_or_else(no_member)?;
             last_admin::check_team(tx, found.id, user)?;
             team::remove_member(tx, &found, user)?;
+            let person = user::get(tx, user)?.ok_or_else(no_member)?;
+            let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
+            let was = team_role::name_of(tx, member.given())?;
+            audit::record(tx, &caller, event.role(Some(&was), None))?;
             Ok::<_, Error>((found.id, user))
         });
         let (team, user) = removed.await?;
@@ -269,8 +286,8 @@ fn place_of(tx: &impl Read, team: EntityId, username: &str) -> Result<Option<(Us
 }
 
 /// The people of these names, each once.
-fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, EntityName)>, Error> {
-    let mut found: Vec<(UserId, EntityName)> = Vec::new();
+fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, User)>, Error> {
+    let mut found: Vec<(UserId, User)> = Vec::new();
     for username in usernames {
         let named = person(tx, username).and_then(|found| check_active(&found.1).map(|()| found));
         let (id, person) = named.map_err(|error| match error {
@@ -278,7 +295,7 @@ fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, EntityNam
             other => other,
         })?;
         if found.iter().all(|(other, _)| *other != id) {
-            found.push((id, person.name));
+            found.push((id, person));
         }
     }
     Ok(found)
@@ -307,7 +324,7 @@ fn join_organization(
     }
     check_active(&person)?;
     if let Some(manages) = manages.filter(|_| !is_inside) {
-        organization::put_member(tx, &manages, id, OrganizationRole::Member)?;
+        home::add_member(tx, caller, &manages, (id, &person))?;
     }
     Ok((id, person))
 }

@@ -2,7 +2,7 @@
 
 use super::user::CreateUser;
 use super::{App, Error, Opening, Settings};
-use crate::access::{Action, Caller, KeyScope, Visibility};
+use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
@@ -89,6 +89,11 @@ impl World {
 
     pub fn at(&self, name: &str) -> RunPath {
         RunPath { project: self.project(), run: RunName::parse(name).unwrap() }
+    }
+
+    /// A licence for these features, from now on.
+    pub fn license(&self, features: &[Feature]) {
+        *self.app.licence.write().unwrap() = Licence::of(features.iter().copied());
     }
 
     async fn create_project(&self) {

@@ -75,15 +75,22 @@ impl App {
             let new = NewUser { name, email, full_name, password_hash, system_admin };
             let created = user::create(tx, &instance, new);
             let (id, user) = created.map_err(|error| Error::from(error).with_name_as("username"))?;
+            let mut first_key = None;
             if let Some((hash, begins_with)) = &kept {
                 let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
                 let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
-                api_key::create(tx, &of, &KeyRecord { user: id, hash, begins_with, description: None, created_at })?;
+                let record = KeyRecord { user: id, hash, begins_with, description: None, created_at };
+                first_key = Some(api_key::create(tx, &of, &record)?);
             }
-            organization::join(tx, &caller, id, &input.organization, &licence)?;
-            invitation::accept_waiting(tx, (id, &user), &licence)?;
+            organization::join(tx, &caller, (id, &user), &input.organization, &licence)?;
+            // Not before: the records belong to the organization that the person is in.
             let created = Event::new(AuditAction::UserCreate).user(id, &user);
             audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
+            if let Some(key) = first_key {
+                let made = Event::new(AuditAction::UserCreateApiKey).user(id, &user).detail("api_key", key);
+                audit::record(tx, &caller, made)?;
+            }
+            invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
@@ -107,9 +114,9 @@ impl App {
                 let why = format!("`{name}` still has projects of their own; move or delete these first");
                 return Err(Error::Conflict(why));
             }
+            // Before they are in no organization any more, whose admins are to read of it.
+            audit::record(tx, &caller, Event::new(AuditAction::UserPermanentlyDelete).user(id, &found.1))?;
             user::delete(tx, &found)?;
-            let deleted = Event::new(AuditAction::UserPermanentlyDelete).user(id, &found.1);
-            audit::record(tx, &caller, deleted)?;
             Ok(Some(id))
         });
         let id = deleted.await?.ok_or_else(missing)?;

@@ -1,5 +1,7 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
+mod audit;
 mod check;
 mod check_config;
 mod db;
@@ -39,6 +41,12 @@ enum Command {
     /// Teams and who belongs to them.
     #[command(subcommand)]
     Team(team::Team),
+    /// Who may do what, and why.
+    #[command(subcommand)]
+    Access(access::Access),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -76,6 +84,8 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Team(command) => team::run(command),
+        Command::Access(command) => access::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),

@@ -17,7 +17,7 @@ use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
@@ -31,6 +31,7 @@ use crate::domain::id::{
     ProjectId, RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
+use crate::domain::lease::Lease;
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
 use crate::domain::setting::ChangedSetting;
@@ -230,7 +231,16 @@ pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133
 pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
 /// What was done and is not yet linked into the log, in the order of their making.
-pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
+pub const AUDIT_PENDING: Table<AuditId, Written> = Table::new(160, "audit_pending");
+/// The log, numbered from 1.
+pub const AUDIT_LOG: Table<u64, Link> = Table::new(161, "audit_log");
+/// How long the log is and how it ends.
+pub const AUDIT_HEAD: Table<(), Head> = Table::new(162, "audit_head");
+pub const AUDIT_BY_TIME: Index<(Timestamp, u64)> = Index::new(163, "audit_by_time");
+pub const AUDIT_BY_ORGANIZATION: Index<(OrganizationId, Timestamp, u64)> = Index::new(164, "audit_by_organization");
+
+/// Work that one process at a time does, by its name.
+pub const LEASES: Table<String, Lease> = Table::new(165, "leases");
 
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
@@ -283,6 +293,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &CLIENT_NAMES,
         &SETTINGS,
         &AUDIT_PENDING,
+        &AUDIT_LOG,
+        &AUDIT_HEAD,
+        &LEASES,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -343,6 +356,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         OPEN_TRIALS.space,
         TRIALS_BY_SWEEP.space,
         TRIALS_BY_AGENT.space,
+        AUDIT_BY_TIME.space,
+        AUDIT_BY_ORGANIZATION.space,
     ],
     others: &[ID_BLOCKS],
 };

@@ -4,6 +4,8 @@
 pub mod artifact;
 /// What was done, by whom, to what.
 pub mod audit;
+/// How the records of the audit log are chained.
+pub mod audit_chain;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
@@ -24,6 +26,8 @@ pub mod id;
 pub mod image;
 pub mod invitation;
 pub mod json;
+/// Work that one process at a time does.
+pub mod lease;
 /// Names of people, teams and organizations.
 pub mod name;
 /// Where a request came from.

@@ -2,6 +2,7 @@
 //! `app`, here is only when.
 
 mod activity;
+mod audit;
 mod expiry;
 mod garbage;
 mod liveness;
@@ -25,6 +26,7 @@ impl Jobs {
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));

@@ -4,11 +4,15 @@
 
 mod artifact;
 mod artifact_permission;
+mod audit;
 mod cli;
+mod explain;
 mod organization;
 mod people;
 mod permission;
+mod privacy;
 mod profile;
+mod project_member;
 mod run_list;
 mod run_many;
 mod run_permission;
@@ -17,3 +21,4 @@ mod setting;
 mod team_trash;
 mod tenant;
 mod tenant_artifact;
+mod visibility;

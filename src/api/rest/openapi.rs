@@ -1,7 +1,9 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, organization_people, profile, project, role, run, setting, team, team_setting, user};
+use super::{
+    access, organization, organization_people, profile, project, role, run, setting, team, team_setting, user,
+};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -62,6 +64,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::list,
         setting::put,
         setting::reset,
+        access::explain,
         describe,
     ),
     components(schemas(ErrorBody)),

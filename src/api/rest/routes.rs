@@ -2,7 +2,7 @@
 
 use super::error::RestError;
 use super::{
-    openapi, organization, organization_people, profile, project, role, run, setting, team, team_setting, user,
+    access, openapi, organization, organization_people, profile, project, role, run, setting, team, team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -69,6 +69,7 @@ fn routes() -> Vec<Route> {
         get("/api/v1/settings", setting::list),
         put("/api/v1/settings/{key}", setting::put),
         delete("/api/v1/settings/{key}", setting::reset),
+        get("/api/v1/access/explain", access::explain),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

@@ -1,15 +1,15 @@
 //! Profiles of teams: who reads them, what they show to whom, and changing them.
 
-use super::introduction::{host_of, outside_images, to_html};
+use super::introduction::{host_of, to_html};
 use super::{find, introduction};
-use crate::access::{Action, Allowed, Caller, Licence};
+use crate::access::{Action, Caller, Licence};
 use crate::app::audit::{self, Event};
 use crate::app::existing::{missing, name_of_existing};
 use crate::app::project::seen;
 use crate::app::transfer::FileDownload;
 use crate::app::{App, Error};
 use crate::db::repo::project::{self, ProjectPath};
-use crate::db::repo::team::{self, FoundTeam};
+use crate::db::repo::team;
 use crate::db::repo::team_profile::{self, ShownTeam};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;

@@ -20,7 +20,7 @@ const LOOKED_AT_MAX: usize = 1_000;
 /// Records deleted in one transaction: others wait behind it.
 const RECORDS: usize = 500;
 /// Runs of which one transaction removes something.
-const RUNS: usize = 20;
+const RUNS: usize = 5;
 
 /// Where a list of deleted teams goes on.
 pub type DeletedTeamCursor = (Timestamp, EntityId);

@@ -7,6 +7,7 @@ use crate::app::page::{PAGE, Page};
 use crate::app::{App, Error};
 use crate::db::repo::{entity, organization, team, user};
 use crate::db::tx::Read;
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::EntityKind;
 use crate::domain::id::UserId;
@@ -15,6 +16,9 @@ use crate::domain::user::User;
 
 /// How many people one request looks at to find those that are searched for.
 const LOOKED_AT_MAX: usize = 2_000;
+
+/// In place of an id, for who lists all people; ids begin with 1.
+const EVERYBODY: u64 = 0;
 
 /// Which people are wanted. The default is all of them.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +52,7 @@ impl App {
         after: Option<UserId>,
     ) -> Result<Page<ListedUser, UserId>, Error> {
         let wanted = wanted.folded();
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, asking) = (*caller, self.licence(), *caller);
         let found = self.db.read(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             let (mut items, mut next, mut looked_at) = (Vec::new(), after, 0);
@@ -71,20 +75,24 @@ impl App {
             }
             Ok(Page { items, next })
         });
-        found.await
+        let people = found.await?;
+        self.note_read(&asking, AuditAction::UserRead, EVERYBODY, |event| event.detail("users", "all"));
+        Ok(people)
     }
 
     /// One person, and where they belong.
     pub async fn show_user(&self, caller: &Caller, username: &str) -> Result<(ListedUser, Places), Error> {
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, asking) = (*caller, self.licence(), *caller);
         caller.may(Action::UserManage, user::instance(), &licence)?;
         let name = name_of_existing("person", username)?;
         let shown = self.db.read(move |tx| {
             let (id, user) = find(tx, &caller, &name, &licence)?.into_inner();
             let last_active = user::last_active(tx, id)?;
-            Ok::<_, Error>((ListedUser { user, last_active }, places(tx, id)?))
+            Ok::<_, Error>((id, ListedUser { user, last_active }, places(tx, id)?))
         });
-        shown.await
+        let (id, shown, places) = shown.await?;
+        self.note_read(&asking, AuditAction::UserRead, id.0, |event| event.user(id, &shown.user));
+        Ok((shown, places))
     }
 }
 
