@@ -28,6 +28,8 @@ pub struct Grants {
     /// The object lies in what the caller's key is limited to. Asked only of a key that is limited: outside, such a key
     /// opens nothing, whatever its owner may.
     pub within_key: bool,
+    /// The team was deleted, and can be restored for a while.
+    pub in_trash: bool,
     /// The team shows itself to every signed-in person.
     pub listed: bool,
     /// Members of the team may invite.

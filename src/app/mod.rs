@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// When people were last active.
+mod activity;
 /// Alerts of runs.
 mod alert;
 /// API keys of people and service accounts.
@@ -13,6 +15,7 @@ mod branch;
 /// Checking and writing out everything.
 pub mod check;
 mod check_artifacts;
+mod check_images;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
@@ -91,6 +94,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
 use crate::domain::lease::WorkerId;
 use crate::domain::setting::SettingValues;
+use crate::fetch::Fetcher;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
@@ -211,6 +215,9 @@ pub struct App {
     history: Arc<history::Cache>,
     /// Which keys were used lately.
     key_uses: Arc<key_use::KeyUses>,
+    activity: Arc<activity::Activity>,
+    /// Brings images from other hosts.
+    fetcher: Arc<Fetcher>,
     /// What was read and is not yet written into the audit log.
     reads: Arc<audit::Reads>,
     /// This process, for work that one at a time does.
@@ -254,6 +261,8 @@ impl App {
             tails: Arc::default(),
             key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
+            activity: Arc::default(),
+            fetcher: Arc::default(),
             settings,
             clock,
             reads: Arc::default(),

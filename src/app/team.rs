@@ -1,11 +1,20 @@
 //! Teams: making and listing them, and who belongs to them.
 
+mod introduction;
+/// Images of other hosts in introductions.
+mod outside_image;
+/// How teams show themselves.
+pub mod profile;
+/// Deleting teams, and restoring them.
+pub mod trash;
+
 use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
 use super::service_account::HomeNamed;
 use super::team_role::{self, only_viewer};
+use super::user::change::check_active;
 use super::{App, Error, last_admin};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
@@ -285,8 +294,9 @@ fn place_of(tx: &impl Read, team: EntityId, username: &str) -> Result<Option<(Us
 fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, User)>, Error> {
     let mut found: Vec<(UserId, User)> = Vec::new();
     for username in usernames {
-        let (id, person) = person(tx, username).map_err(|error| match error {
-            Error::NotFound(message) => Error::Invalid { field: "admins", message },
+        let named = person(tx, username).and_then(|found| check_active(&found.1).map(|()| found));
+        let (id, person) = named.map_err(|error| match error {
+            Error::NotFound(message) | Error::Conflict(message) => Error::Invalid { field: "admins", message },
             other => other,
         })?;
         if found.iter().all(|(other, _)| *other != id) {
@@ -313,8 +323,12 @@ fn join_organization(
         if is_seen { error } else { not_in_organization(username) }
     };
     let (id, person) = person(tx, username).map_err(outside)?;
-    if organization::member(tx, team.organization, id)?.is_none() {
-        let manages = manages.ok_or_else(|| not_in_organization(username))?;
+    let is_inside = organization::member(tx, team.organization, id)?.is_some();
+    if !is_inside && manages.is_none() {
+        return Err(not_in_organization(username));
+    }
+    check_active(&person)?;
+    if let Some(manages) = manages.filter(|_| !is_inside) {
         home::add_member(tx, caller, &manages, (id, &person))?;
     }
     Ok((id, person))

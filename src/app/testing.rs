@@ -6,7 +6,8 @@ use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
-use crate::db::schema::AUDIT_PENDING;
+use crate::db::schema::{AUDIT_PENDING, CATALOGUE};
+use crate::db::{DbError, verify};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::name::EntityName;
@@ -226,4 +227,14 @@ pub async fn tail(world: &World, name: &str, stream: crate::domain::stream::Stre
         lines.extend((chunk.first_line..).zip(chunk.text().unwrap().lines().map(str::to_owned)));
     }
     lines.into_iter().collect()
+}
+
+/// What is wrong with the records: nothing, after every step of anything.
+pub async fn faults(app: &App) -> Vec<String> {
+    let faults = app.db.read(|tx| {
+        let mut faults = Vec::new();
+        verify::verify(tx, &CATALOGUE, &mut faults)?;
+        Ok::<_, DbError>(faults)
+    });
+    faults.await.unwrap()
 }

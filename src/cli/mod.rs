@@ -7,13 +7,16 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod member;
 mod opening;
+mod organization;
 mod output;
 mod project;
 mod role;
 mod serve;
 mod service_account;
 mod settings;
+mod team;
 mod user;
 
 use crate::config::{self, Config};
@@ -33,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve(serve::Serve),
-    /// Make, list and delete people.
+    /// Make, list, change and delete people.
     #[command(subcommand)]
     User(user::User),
     /// The custom roles of an organization.
@@ -42,6 +45,12 @@ enum Command {
     /// Projects: who sees them, and who has which role in them.
     #[command(subcommand)]
     Project(project::Project),
+    /// Organizations and who belongs to them.
+    #[command(subcommand)]
+    Organization(organization::Organization),
+    /// Teams and who belongs to them.
+    #[command(subcommand)]
+    Team(team::Team),
     /// Who may do what, and why.
     #[command(subcommand)]
     Access(access::Access),
@@ -93,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::ApiKey(command) => api_key::run(command),
         Command::Role(command) => role::run(command),
         Command::Project(command) => project::run(command),
+        Command::Organization(command) => organization::run(command),
+        Command::Team(command) => team::run(command),
         Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),

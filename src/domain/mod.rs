@@ -24,6 +24,8 @@ pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;
+/// Pictures, known by what is in them.
+pub mod image;
 pub mod invitation;
 pub mod json;
 /// Work that one process at a time does.
@@ -46,6 +48,8 @@ pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// How teams show themselves.
+pub mod team_profile;
 /// The privacy of teams, and what organizations enforce.
 pub mod team_setting;
 /// People and service accounts.

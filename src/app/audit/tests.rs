@@ -10,6 +10,7 @@ use crate::app::run::{Target, UpsertRun};
 use crate::app::sweep::{NewAgent, SweepTarget, UpsertSweep};
 use crate::app::team::CreateTeam;
 use crate::app::testing::{START, World};
+use crate::app::user::list::Wanted;
 use crate::app::user::{CreateUser, FirstKey};
 use crate::db::schema::{AUDIT_HEAD, AUDIT_LOG, AUDIT_PENDING, USERS};
 use crate::db::tx::WriteTx;
@@ -292,7 +293,7 @@ async fn reading_a_project_or_a_person_is_noted_once_an_hour_and_never_by_a_writ
         assert!(world.app.find_project(&grace, Some("ada"), "p").await.unwrap().is_none());
         assert!(world.app.search_person(&grace, "ada").await.unwrap().is_some());
         assert!(world.app.search_person(&grace, "grace").await.unwrap().is_some());
-        world.app.list_users(&OPERATOR, None).await.unwrap();
+        world.app.list_users(&OPERATOR, Wanted::default(), None).await.unwrap();
     }
 
     assert_eq!(world.app.db.sequence(), before);

@@ -27,7 +27,11 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// How teams show themselves.
+pub mod team_profile;
 pub mod team_setting;
+/// Deleted teams.
+pub mod team_trash;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

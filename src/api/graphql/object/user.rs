@@ -8,6 +8,7 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
 use crate::app::api_key::ShownKey;
 use crate::app::person::Person;
+use crate::domain::clock::Timestamp;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct User {
@@ -66,8 +67,9 @@ impl User {
         JsonString(serde_json::json!({ "code_saving_enabled": code_saving }).to_string())
     }
 
+    /// Since when the person is deactivated: they are still there, and come in no more.
     async fn deleted_at(&self) -> Option<String> {
-        None
+        self.person.deactivated_at.map(Timestamp::to_rfc3339)
     }
 
     async fn photo_url(&self) -> Option<String> {
