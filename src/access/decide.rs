@@ -2,7 +2,8 @@
 
 use super::caller::{Caller, Principal};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Area, Cell, Column, Feature};
+use super::policy::{Action, Area, Cell, Column};
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use thiserror::Error;
 

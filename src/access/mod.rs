@@ -7,10 +7,11 @@ mod grants;
 mod policy;
 mod proof;
 
+pub use crate::domain::licence::{Feature, SeatLimits};
 pub use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 pub use action_set::ActionSet;
 pub use caller::{Caller, InstanceRules, KeyScope, Principal};
 pub use decide::{Reason, Refusal, decide};
 pub use grants::{Grants, Licence};
-pub use policy::{Action, Area, Cell, Column, Feature, Rule};
+pub use policy::{Action, Area, Cell, Column, Rule};
 pub use proof::{Allowed, Unchecked};

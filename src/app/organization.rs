@@ -2,7 +2,7 @@
 
 use super::existing::{existing, missing, name_of_existing};
 use super::page::{PAGE, Page};
-use super::{App, Error, last_admin};
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::user;
@@ -132,7 +132,9 @@ impl App {
                     if role == OrganizationRole::Viewer {
                         last_admin::check_teams_of(tx, found.id, id)?;
                     }
-                    organization::put_member(tx, &found, id, role)?
+                    let member = organization::put_member(tx, &found, id, role)?;
+                    seat::take(tx, id, &licence)?;
+                    member
                 }
             };
             Ok::<_, Error>((
@@ -165,6 +167,7 @@ impl App {
             last_admin::check_organization(tx, found.id, id)?;
             last_admin::check_teams_of(tx, found.id, id)?;
             organization::remove_member(tx, &found, id)?;
+            seat::settle(tx, id)?;
             Ok((found.id, id))
         });
         let (organization, id) = removed.await?;

@@ -4,7 +4,7 @@ use super::existing::{existing, missing, name_of_existing};
 use super::organization::{Membership, person};
 use super::page::{PAGE, Page};
 use super::team_role::{self, only_viewer};
-use super::{App, Error, last_admin};
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
@@ -55,6 +55,7 @@ impl App {
             let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
             let at = existing(&caller, Action::TeamCreate, find(tx)?, &licence, gone)?;
             let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
+            seat::check_new_team(tx, &licence)?;
             let admins = people(tx, &input.admins)?;
             for (id, name) in &admins {
                 match organization::member(tx, at.id, *id)?.map(|member| member.role) {
@@ -67,7 +68,11 @@ impl App {
                 }
             }
             let admins: Vec<UserId> = admins.into_iter().map(|(id, _)| id).collect();
-            Ok::<_, Error>(team::create(tx, &at, name, &admins)?).map(|team| (team, organization.clone()))
+            let made = team::create(tx, &at, name, &admins)?;
+            for admin in admins {
+                seat::take(tx, admin, &licence)?;
+            }
+            Ok::<_, Error>((made, organization.clone()))
         });
         let (team, organization) = created.await?;
         tracing::info!(team.id = %team.id, "created a team");
@@ -197,6 +202,7 @@ impl App {
                     }
                 }
             };
+            seat::take(tx, user, &licence)?;
             Ok::<_, Error>((found.id, user, membership(tx, user, person, &member)?))
         });
         let (team, user, member) = put.await?;
@@ -227,6 +233,7 @@ impl App {
             let (user, _) = place.ok_or_else(no_member)?;
             last_admin::check_team(tx, found.id, user)?;
             team::remove_member(tx, &found, user)?;
+            seat::settle(tx, user)?;
             Ok::<_, Error>((found.id, user))
         });
         let (team, user) = removed.await?;

@@ -3,7 +3,7 @@
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, invitation, last_admin};
+use super::{App, Error, invitation, last_admin, seat};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::db::repo::{api_key, entity};
@@ -75,6 +75,7 @@ impl App {
             }
             organization::join(tx, &caller, id, &input.organization, &licence)?;
             invitation::accept_waiting(tx, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             let created = Event::new(AuditAction::UserCreate).user(id, &user);
             audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
             Ok::<_, Error>((id, user))

@@ -4,6 +4,8 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod license;
+mod license_authority;
 mod opening;
 mod output;
 mod serve;
@@ -30,6 +32,12 @@ enum Command {
     /// Make, list and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// Show, install and verify licences.
+    #[command(subcommand)]
+    License(license::License),
+    /// Make licences, for whoever distributes this server.
+    #[command(subcommand)]
+    LicenseAuthority(license_authority::LicenseAuthority),
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -65,6 +73,8 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::License(command) => license::run(command),
+        Command::LicenseAuthority(command) => license_authority::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),

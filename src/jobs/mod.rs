@@ -3,6 +3,7 @@
 
 mod expiry;
 mod garbage;
+mod licence;
 mod liveness;
 mod purge;
 mod seal;
@@ -24,6 +25,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));

@@ -5,6 +5,9 @@
 mod artifact;
 mod artifact_permission;
 mod cli;
+#[path = "../harness/licence.rs"]
+mod licence;
+mod license;
 mod organization;
 mod permission;
 mod run_list;

@@ -2,6 +2,7 @@
 
 pub mod error;
 mod extract;
+mod license;
 mod member;
 mod openapi;
 mod organization;

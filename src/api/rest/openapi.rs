@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{organization, project, role, run, setting, team, team_setting, user};
+use super::{license, organization, project, role, run, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -48,6 +48,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::list,
         setting::put,
         setting::reset,
+        license::get,
+        license::put,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -12,10 +12,14 @@ pub mod file;
 /// What is to be removed later.
 pub mod garbage;
 pub mod invitation;
+/// The installed licence.
+pub mod licence;
 pub mod organization;
 pub mod project;
 pub mod project_member;
 pub mod run;
+/// Who takes which kind of seat.
+pub mod seat;
 /// System settings.
 pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
