@@ -32,6 +32,15 @@ pub enum KeyScope {
 }
 
 impl KeyScope {
+    /// The word for it in requests and lists.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "admin",
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+
     /// Whether a key of this scope can be used for the action at all.
     pub fn covers(self, action: Action) -> bool {
         let reads = action.is_read() || action.is_download();

@@ -1,6 +1,8 @@
 //! The one place where roles come together into an answer. Pure: all it knows is handed to it.
 
+use super::action_set::ActionSet;
 use super::caller::{Caller, Principal};
+use super::explain::{Step, Witness};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Area, Cell, Column};
 use crate::domain::licence::Feature;
@@ -37,23 +39,40 @@ pub enum Reason {
 /// Whether the caller may do the action on the object whose grants are given.
 /// Roles give, the key's scope takes away, and last the licence is asked for.
 pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licence) -> Result<(), Refusal> {
+    weigh(caller, action, grants, licence, &mut ())
+}
+
+/// The same before a witness, who hears each step.
+pub(super) fn weigh(
+    caller: &Caller,
+    action: Action,
+    grants: &Grants,
+    licence: &Licence,
+    witness: &mut impl Witness,
+) -> Result<(), Refusal> {
     if caller.principal == Principal::System {
+        witness.hear(Step::System);
         return Ok(());
     }
-    let granted = granted(caller, action, grants);
+    let granted = granted(caller, action, grants, witness);
     if granted != Granted::Yes {
-        return Err(refusal(caller, action, grants, granted));
+        let refusal = refusal(caller, action, grants, granted);
+        witness.hear(Step::Sees(refusal != Refusal::Hidden));
+        return Err(refusal);
     }
-    if !caller.scope.covers(action) {
+    let is_covered = caller.scope.covers(action);
+    witness.hear(Step::KeyScope(caller.scope, is_covered));
+    if !is_covered {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
     }
     if grants.closed && fills_projects(action) {
+        witness.hear(Step::PersonalProjectsOff);
         return Err(Refusal::Forbidden { action, reason: Reason::PersonalProjects });
     }
-    match action.rule().needs {
-        Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
-        _ => Ok(()),
-    }
+    let Some(feature) = action.rule().needs else { return Ok(()) };
+    let is_licensed = licence.has(feature);
+    witness.hear(Step::Licence(feature, is_licensed));
+    if is_licensed { Ok(()) } else { Err(Refusal::NotLicensed { feature }) }
 }
 
 /// Making a project, and logging to one.
@@ -64,7 +83,7 @@ fn fills_projects(action: Action) -> bool {
 
 /// What all roles of the caller give together, best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Granted {
+pub enum Granted {
     No,
     /// It would be allowed on an object of the caller's own.
     OnlyOwn,
@@ -85,7 +104,7 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
 
 /// Whether the caller may learn that objects of this area, with these grants, exist.
 fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
-    let may = |action| granted(caller, action, grants) == Granted::Yes;
+    let may = |action| granted(caller, action, grants, &mut ()) == Granted::Yes;
     let signed_in = caller.principal != Principal::Anonymous;
     match area {
         Area::Project | Area::Experiments | Area::Reports | Area::Artifacts => may(Action::ProjectRead),
@@ -100,37 +119,61 @@ fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
     }
 }
 
-fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
+fn granted(caller: &Caller, action: Action, grants: &Grants, witness: &mut impl Witness) -> Granted {
     match caller.principal {
         Principal::System => Granted::Yes,
-        Principal::Operator => best(action, grants, [Column::TeamAdmin, Column::SystemAdmin]),
+        Principal::Operator => best(action, grants, [Column::TeamAdmin, Column::SystemAdmin], witness),
         Principal::Anonymous => {
             let visible = grants.anonymous_reading && grants.visibility == Some(Visibility::Public);
-            if visible && reads_project(action) { Granted::Yes } else { Granted::No }
+            let granted = if visible && reads_project(action) { Granted::Yes } else { Granted::No };
+            witness.hear(Step::ByVisibility(granted));
+            granted
         }
         Principal::User { system_admin, .. } => {
             let organization_admin = grants.organization == Some(OrganizationRole::Admin);
             let role = role_for(action, grants);
+            witness.hear(Step::Counts(role));
             let columns = [
                 system_admin.then_some(Column::SystemAdmin),
                 organization_admin.then_some(Column::OrgAdmin),
                 role.map(column_of),
                 registry_column(action, grants, role),
             ];
-            let by_role = best(action, grants, columns.into_iter().flatten());
-            let by_custom_role = if is_added(action, grants) { Granted::Yes } else { Granted::No };
-            by_role.max(by_visibility(action, grants, role)).max(by_custom_role).max(by_switch(action, grants, role))
+            let by_role = best(action, grants, columns.into_iter().flatten(), witness);
+            let by_visibility = by_visibility(action, grants, role);
+            if grants.visibility.is_some() {
+                witness.hear(Step::ByVisibility(by_visibility));
+            }
+            let is_added = is_added(action, grants);
+            if grants.added != ActionSet::default() {
+                witness.hear(Step::ByCustomRole(is_added));
+            }
+            let may_invite = by_switch(action, grants, role);
+            if may_invite {
+                witness.hear(Step::ByInvitationSwitch);
+            }
+            let beyond = if is_added || may_invite { Granted::Yes } else { Granted::No };
+            by_role.max(by_visibility).max(beyond)
         }
     }
 }
 
 /// The best cell among the columns.
-fn best(action: Action, grants: &Grants, columns: impl IntoIterator<Item = Column>) -> Granted {
-    let read = |column| match action.rule().cell(column) {
-        Cell::Yes => Granted::Yes,
-        Cell::Own if grants.owns => Granted::Yes,
-        Cell::Own => Granted::OnlyOwn,
-        Cell::No | Cell::None => Granted::No,
+fn best(
+    action: Action,
+    grants: &Grants,
+    columns: impl IntoIterator<Item = Column>,
+    witness: &mut impl Witness,
+) -> Granted {
+    let read = |column| {
+        let cell = action.rule().cell(column);
+        witness.hear(Step::Cell(column, cell));
+        match cell {
+            Cell::Yes => Granted::Yes,
+            Cell::Own if grants.owns => Granted::Yes,
+            Cell::Own => Granted::OnlyOwn,
+            Cell::No | Cell::None => Granted::No,
+        }
     };
     columns.into_iter().map(read).max().unwrap_or(Granted::No)
 }
@@ -173,9 +216,9 @@ fn is_added(action: Action, grants: &Grants) -> bool {
 }
 
 /// Where the team lets its members invite, they bring in people who have no more than themselves.
-fn by_switch(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+fn by_switch(action: Action, grants: &Grants, role: Option<TeamRole>) -> bool {
     let invites = matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
-    if grants.members_invite && invites && role >= Some(TeamRole::Member) { Granted::Yes } else { Granted::No }
+    grants.members_invite && invites && role >= Some(TeamRole::Member)
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the
@@ -224,7 +267,7 @@ fn in_open_project(action: Action, grants: &Grants) -> Granted {
     match (action, action.area()) {
         (Action::ArtifactDelete, _) => Granted::No,
         (Action::RunUpdate, _) if !grants.owns => Granted::OnlyOwn,
-        (_, Area::Experiments | Area::Reports | Area::Artifacts) => best(action, grants, [Column::Member]),
+        (_, Area::Experiments | Area::Reports | Area::Artifacts) => best(action, grants, [Column::Member], &mut ()),
         _ => Granted::No,
     }
 }

@@ -28,6 +28,18 @@ pub enum Column {
 impl Column {
     pub const ALL: [Column; 6] =
         [Self::ViewOnly, Self::Member, Self::RegistryAdmin, Self::TeamAdmin, Self::OrgAdmin, Self::SystemAdmin];
+
+    /// As the head of the table calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ViewOnly => "view_only",
+            Self::Member => "member",
+            Self::RegistryAdmin => "registry_admin",
+            Self::TeamAdmin => "team_admin",
+            Self::OrgAdmin => "org_admin",
+            Self::SystemAdmin => "system_admin",
+        }
+    }
 }
 
 /// The part of the product an action belongs to.

@@ -19,6 +19,15 @@ impl<T> Unchecked<T> {
     pub(crate) fn new(value: T, grants: Grants) -> Self {
         Self { value, grants }
     }
+
+    /// The grants alone, for who asks about them and not about the value.
+    pub fn forget(self) -> Unchecked<()> {
+        Unchecked { value: (), grants: self.grants }
+    }
+
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
+    }
 }
 
 /// A thing on which the caller may do one named action.

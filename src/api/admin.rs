@@ -1,11 +1,14 @@
 //! `/admin`: what only the operator may ask for, on the admin socket. Answers may take long, so they come as lines of
 //! JSON while the work goes on; the last line sums up, and an answer without it is not complete.
 
+use super::rest::Parameters;
 use super::router::{Asking, Shared};
 use super::status::{message_of, status_of};
 use crate::access::Caller;
 use crate::app::Error;
+use crate::app::audit::CheckedLog;
 use crate::app::check::Audience;
+use crate::domain::audit_chain::Head;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -14,6 +17,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::header::CONTENT_TYPE;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use tokio::sync::mpsc;
@@ -22,7 +26,10 @@ use tokio::sync::mpsc;
 const LINES_WAITING: usize = 256;
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/admin/check", get(check)).route("/admin/dump", get(dump))
+    Router::new()
+        .route("/admin/check", get(check))
+        .route("/admin/dump", get(dump))
+        .route("/admin/audit_check", get(check_audit_log))
 }
 
 /// `{"problem"}` for each fault, then `{"records", "objects"}`.
@@ -106,6 +113,34 @@ async fn dump(State(shared): State<Shared>, Asking(caller): Asking) -> Response 
         let audience = Lines { lines: lines.clone(), write: |line| line };
         let summary = match shared.app.dump(&caller, audience).await {
             Ok(records) => json!({ "records": records }),
+            Err(error) => refused(&error),
+        };
+        let _gone = lines.send(summary.to_string()).await;
+    };
+    answer(work, waiting)
+}
+
+/// A head of the audit log that somebody has noted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Noted {
+    count: Option<u64>,
+    hash: Option<String>,
+}
+
+/// `{"records", "pending", "head", "broken"}`: how many there are, and the first thing that is wrong, if anything is.
+async fn check_audit_log(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Parameters(noted): Parameters<Noted>,
+) -> Response {
+    let noted = noted.count.zip(noted.hash).map(|(count, hash)| Head { count, hash });
+    let (lines, waiting) = mpsc::channel(LINES_WAITING);
+    let work = async move {
+        let summary = match shared.app.check_audit_log(&caller, noted).await {
+            Ok(CheckedLog { head, pending, broken }) => {
+                json!({ "records": head.count, "pending": pending, "head": head, "broken": broken })
+            }
             Err(error) => refused(&error),
         };
         let _gone = lines.send(summary.to_string()).await;

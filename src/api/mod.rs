@@ -2,6 +2,8 @@
 
 mod admin;
 mod artifact_file;
+/// The audit log for its readers.
+mod audit_log;
 mod file_stream;
 mod graphql;
 /// What all adapters need of HTTP: bodies with limits, who is asking, the request's id.

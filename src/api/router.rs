@@ -1,6 +1,7 @@
 //! Every route, and whom a request through each door comes from.
 
 use super::artifact_file;
+use super::audit_log;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
 use super::http::Peer;
@@ -63,6 +64,7 @@ pub fn router(app: App, door: Door, options: Options) -> Router {
     rest::routes::router()
         .merge(admin)
         .route("/files/{entity}/{project}/{run}/file_stream", post(file_stream::receive))
+        .route("/admin/audit_logs", get(audit_log::read))
         .route("/artifacts/{entity}/{digest}", get(artifact_file::get_first_layout))
         .route("/artifactsV2/{*path}", get(artifact_file::get))
         .route("/graphql", post(graphql::post))

@@ -1,8 +1,12 @@
 //! API keys: making, listing and revoking them, and who a key belongs to.
 
+use super::audit::{self, Event};
 use super::{App, Error};
 use crate::access::{Action, Caller};
 use crate::db::repo::api_key::{self, FoundKey};
+use crate::db::repo::user;
+use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::{ApiKeyId, UserId};
 use crate::domain::user::KeyRecord;
 use crate::secrets::ApiKey;
@@ -36,7 +40,9 @@ impl App {
             let of = caller.may(Action::ApiKeyOwn, api_key::of_person(tx, &caller, id)?, &licence)?;
             let (begins_with, description) = (begins_with.clone(), description.clone());
             let record = KeyRecord { user: id, hash, begins_with, description, created_at: tx.now() };
-            Ok::<_, Error>(api_key::create(tx, &of, &record)?)
+            let key = api_key::create(tx, &of, &record)?;
+            record_of_key(tx, &caller, AuditAction::UserCreateApiKey, (key, id))?;
+            Ok::<_, Error>(key)
         });
         let key_id = created.await?;
         tracing::info!(api_key.id = %key_id, user.id = %id, "made an API key");
@@ -57,6 +63,7 @@ impl App {
                 caller.may(Action::ApiKeyRevokeOthers, found, &licence).map_err(|_| missing())?
             };
             api_key::delete(tx, &found)?;
+            record_of_key(tx, &caller, AuditAction::UserDeleteApiKey, (id, owner))?;
             Ok::<_, Error>(owner)
         });
         let owner = deleted.await?;
@@ -89,4 +96,15 @@ impl App {
         let found = self.db.look_up(|tx| api_key::caller_of(tx, &hash))?;
         found.ok_or(Error::Unauthenticated)
     }
+}
+
+/// Names the key by its number alone.
+fn record_of_key(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    action: AuditAction,
+    (key, owner): (ApiKeyId, UserId),
+) -> Result<(), Error> {
+    let Some(person) = user::get(tx, owner)? else { return Ok(()) };
+    audit::record(tx, caller, Event::new(action).user(owner, &person).detail("api_key", key))
 }

@@ -1,6 +1,7 @@
 //! Rewinding a run, and forking one from another: finding the runs and asking for the rights. What then happens to the
 //! rows is in `stream::branch`.
 
+use super::audit::{self, Event};
 use super::project::seen;
 use super::run::{FoundRun, RunPath, existing};
 use super::stream::{Cut, fork, rewind};
@@ -8,6 +9,7 @@ use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::db::repo::run;
 use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::run_config::BranchPoint;
 
 /// A fork that was prepared: whose history the new run begins with.
@@ -21,13 +23,15 @@ impl App {
     /// Takes back everything after the step. Needs the right to delete the run.
     pub async fn rewind_run(&self, caller: &Caller, path: RunPath, step: i64) -> Result<Allowed<FoundRun>, Error> {
         let (caller, licence) = (*caller, self.licence());
-        let (at, may_read) = (path.clone(), licence.clone());
+        let (at, may_read) = (path.clone(), licence);
         let found = self.db.read(move |tx| existing(tx, &caller, &at, Action::RunDelete, &may_read)).await?;
         let cut = self.plan_cut(&found, step).await?;
         let rewound = self.db.write(move |tx| {
             let found = existing(tx, &caller, &path, Action::RunDelete, &licence)?;
             let found = caller.may(Action::RunLog, found.again(), &licence)?;
             let found = rewind(tx, found, &cut)?;
+            let event = Event::new(AuditAction::RunUpdate).run(&found).detail("fields", "history");
+            audit::record(tx, &caller, event.detail("rewound_to_step", step))?;
             Ok::<_, Error>(caller.may(Action::RunRead, found.again(), &licence)?)
         });
         let rewound = rewound.await?;

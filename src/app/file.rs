@@ -1,14 +1,17 @@
 //! Run files: making, listing and deleting them, and the tokens with which their bytes are sent and fetched (`transfer`).
 
+use super::audit::{self, Event};
 use super::project::seen;
 use super::run::{FoundRun, RunPath, existing};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::repo::{file, garbage, run};
+use crate::domain::audit::AuditAction;
 use crate::domain::file::{FileContents, FilePath, RunFile};
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{FileId, RunId};
 use crate::storage::sign::Grant;
+use std::collections::BTreeMap;
 
 /// As many as a client may name in one request.
 const FILES_PER_REQUEST: usize = 10_000;
@@ -155,6 +158,7 @@ impl App {
         }
         let (caller, licence) = (*caller, self.licence());
         let deleted = self.db.write(move |tx| {
+            let mut by_run = BTreeMap::new();
             for id in &ids {
                 let Some(owner) = file::owner(tx, *id)? else { continue };
                 let Some(found) = run::get(tx, &caller, owner)? else { continue };
@@ -162,6 +166,11 @@ impl App {
                 if let Some(contents) = file::delete(tx, &found, *id)? {
                     garbage::discard(tx, contents.owner, StoredObject::RunFile(contents.object))?;
                 }
+                by_run.entry(found.id).or_insert((found, 0)).1 += 1;
+            }
+            for (found, count) in by_run.values() {
+                let event = Event::new(AuditAction::RunUpdate).run(found).detail("fields", "files");
+                audit::record(tx, &caller, event.detail("deleted_files", count))?;
             }
             Ok::<_, Error>(ids.len())
         });

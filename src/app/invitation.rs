@@ -1,11 +1,14 @@
 //! Invitations into teams. Who is in the team's organization becomes a member at once; for anybody else the invitation
 //! waits under their e-mail address until a person with it comes to the instance.
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
+use super::organization::add_member;
 use super::{App, Error, team_role};
-use crate::access::{Action, Caller, Licence, OrganizationRole};
+use crate::access::{Action, Caller, Licence};
 use crate::db::repo::{invitation, organization, team, user};
 use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::{InvitationId, UserId};
 use crate::domain::invitation::Invitation;
 use crate::domain::name::EntityName;
@@ -42,7 +45,11 @@ impl App {
             if waiting.is_some() && sender != asking.user_id() {
                 existing(&asking, Action::TeamRoleChange, team::find(tx, &asking, &name)?, &licence, gone)?;
             }
-            Ok::<_, Error>(Ok(invitation::put(tx, &at, &email, given, asking.user_id())?))
+            let (id, invitation) = invitation::put(tx, &at, &email, given, asking.user_id())?;
+            let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&email);
+            let event = event.detail("role", team_role::name_of(tx, given)?).detail("invitation", id);
+            audit::record(tx, &asking, event)?;
+            Ok::<_, Error>(Ok((id, invitation)))
         });
         match invited.await? {
             Ok((id, invitation)) => {
@@ -83,7 +90,10 @@ impl App {
             let is_own = sender.is_some() && sender == caller.user_id();
             let action = if is_own { Action::TeamMemberAdd } else { Action::TeamMemberRemove };
             let at = existing(&caller, action, team::find(tx, &caller, &name)?, &licence, gone)?;
-            Ok::<_, Error>(invitation::delete(tx, &at, id)?)
+            let Some(deleted) = invitation::delete(tx, &at, id)? else { return Ok(false) };
+            let event = Event::new(AuditAction::TeamUninvite).team(&at).email(&deleted.email);
+            audit::record(tx, &caller, event.detail("invitation", id))?;
+            Ok::<_, Error>(true)
         });
         if deleted.await? {
             tracing::info!(invitation.id = %id, "took an invitation back");
@@ -109,6 +119,7 @@ fn colleague(
 /// Carries out the invitations that wait for a new person's address: who sent them had the right to.
 pub(super) fn accept_waiting(
     tx: &mut WriteTx<'_>,
+    caller: &Caller,
     (id, person): (UserId, &User),
     licence: &Licence,
 ) -> Result<(), Error> {
@@ -118,9 +129,11 @@ pub(super) fn accept_waiting(
         if organization::member(tx, at.organization, id)?.is_none() {
             let Some(found) = organization::get(tx, &Caller::SYSTEM, at.organization)? else { continue };
             let found = Caller::SYSTEM.may(Action::OrgMembers, found, licence)?;
-            organization::put_member(tx, &found, id, OrganizationRole::Member)?;
+            add_member(tx, caller, &found, (id, person))?;
         }
         team::add_member(tx, &at, id, role)?;
+        let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
+        audit::record(tx, caller, event.role(None, Some(&team_role::name_of(tx, role)?)))?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ async fn the_time_is_written_down_at_each_start() {
 #[tokio::test]
 async fn what_would_not_count_now_is_refused_and_leaves_the_licence_there_is() {
     let world = World::new().await;
-    world.license().await;
+    world.license_with(&all_features()).await;
     let good = authority().issue(&all_features()).unwrap();
     let issue = |terms: LicenceTerms| authority().issue(&terms).unwrap();
     let elsewhere = LicenceTerms { deployment: Some("elsewhere".into()), ..all_features() };
@@ -127,7 +127,7 @@ async fn a_licence_for_this_deployment_alone_counts_here() {
 #[tokio::test]
 async fn a_licence_whose_key_is_trusted_no_more_counts_no_more_and_says_so() {
     let world = World::new().await;
-    world.license().await;
+    world.license_with(&all_features()).await;
 
     let world = world.reopened_with(|opening| opening.trusted_keys = vec![AuthorityKey::generate().public()]).await;
 

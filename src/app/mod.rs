@@ -6,8 +6,8 @@ mod alert;
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
-/// Writing the audit log.
-mod audit;
+/// The audit log.
+pub mod audit;
 /// Rewinding and forking runs.
 mod branch;
 /// Checking and writing out everything.
@@ -23,6 +23,8 @@ pub mod custom_role;
 pub mod entity;
 mod error;
 mod existing;
+/// Why somebody may or may not do something.
+pub mod explain;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
 /// Reading what was logged.
@@ -83,9 +85,10 @@ use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
+use crate::domain::lease::WorkerId;
 use crate::domain::licence::LicenceKey;
 use crate::domain::setting::SettingValues;
-use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret};
+use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
@@ -207,6 +210,10 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    /// What was read and is not yet written into the audit log.
+    reads: Arc<audit::Reads>,
+    /// This process, for work that one at a time does.
+    worker: WorkerId,
     /// Runs that were silent while the server was down have not crashed for it.
     started_at: Timestamp,
 }
@@ -248,12 +255,19 @@ impl App {
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             settings,
             clock,
+            reads: Arc::default(),
+            worker: WorkerId(u64::from_ne_bytes(random_bytes())),
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
         app.open_licence().await.map_err(OpenError::Licence)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
+    }
+
+    /// The time, for adapters whose requests count back from it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether the database answers, for `/ready`. Reads one key: quick.

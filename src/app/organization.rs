@@ -1,5 +1,6 @@
 //! Organizations: making, listing and deleting them, and who belongs to them.
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::page::{PAGE, Page};
 use super::{App, Error, last_admin, seat};
@@ -7,6 +8,7 @@ use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::user;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::Organization;
 use crate::domain::id::{OrganizationId, UserId};
@@ -35,7 +37,9 @@ impl App {
         let name = EntityName::parse(name).map_err(|why| Error::invalid("name", &why))?;
         let created = self.db.write(move |tx| {
             let instance = caller.may(Action::OrgCreate, user::instance(), &licence)?;
-            Ok::<_, Error>(organization::create(tx, &instance, name.clone())?)
+            let created = organization::create(tx, &instance, name.clone())?;
+            audit::record(tx, &caller, Event::new(AuditAction::OrganizationCreate).organization(&created))?;
+            Ok::<_, Error>(created)
         });
         let created = created.await?;
         tracing::info!(organization.id = %created.id, "created an organization");
@@ -59,6 +63,7 @@ impl App {
                 return Err(Error::Conflict(why));
             }
             organization::delete(tx, &found)?;
+            audit::record(tx, &caller, Event::new(AuditAction::OrganizationDelete).organization(&found))?;
             Ok(found.id)
         });
         let id = deleted.await?;
@@ -134,6 +139,9 @@ impl App {
                     }
                     let member = organization::put_member(tx, &found, id, role)?;
                     seat::take(tx, id, &licence)?;
+                    let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
+                    let event = event.role(before.map(|before| before.role.as_str()), Some(role.as_str()));
+                    audit::record(tx, &caller, event)?;
                     member
                 }
             };
@@ -160,15 +168,16 @@ impl App {
         let (caller, licence) = (*caller, self.licence());
         let removed = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
-            let (id, _) = person(tx, &username)?;
-            if organization::member(tx, found.id, id)?.is_none() {
-                return Err(Error::NotFound(format!("`{username}` is no member of organization `{name}`")));
-            }
+            let (id, user) = person(tx, &username)?;
+            let no_member = || Error::NotFound(format!("`{username}` is no member of organization `{name}`"));
+            let member = organization::member(tx, found.id, id)?.ok_or_else(no_member)?;
             last_admin::check_organization(tx, found.id, id)?;
             last_admin::check_teams_of(tx, found.id, id)?;
             organization::remove_member(tx, &found, id)?;
             seat::settle(tx, id)?;
-            Ok((found.id, id))
+            let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
+            audit::record(tx, &caller, event.role(Some(member.role.as_str()), None))?;
+            Ok::<_, Error>((found.id, id))
         });
         let (organization, id) = removed.await?;
         tracing::info!(%organization, user.id = %id, "removed a member from an organization");
@@ -199,7 +208,7 @@ pub enum JoinOrganization {
 pub(super) fn join(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
-    user: UserId,
+    (id, user): (UserId, &User),
     which: &JoinOrganization,
     licence: &Licence,
 ) -> Result<(), Error> {
@@ -219,8 +228,19 @@ pub(super) fn join(
         }
     };
     let found = existing(caller, Action::OrgMembers, found, licence, || unknown(name))?;
-    organization::put_member(tx, &found, user, OrganizationRole::Member)?;
-    Ok(())
+    add_member(tx, caller, &found, (id, user))
+}
+
+/// Makes somebody a member who is in the organization not yet.
+pub(super) fn add_member(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    found: &Allowed<FoundOrganization>,
+    (id, user): (UserId, &User),
+) -> Result<(), Error> {
+    organization::put_member(tx, found, id, OrganizationRole::Member)?;
+    let event = Event::new(AuditAction::OrganizationMember).organization(found).user(id, user);
+    audit::record(tx, caller, event.role(None, Some(OrganizationRole::Member.as_str())))
 }
 
 fn find(

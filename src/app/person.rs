@@ -4,6 +4,7 @@ use super::{App, Error};
 use crate::access::{Caller, Principal, TeamRole};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 
@@ -88,18 +89,30 @@ impl App {
         }
     }
 
+    /// Whether this is the user name or the e-mail address of the person who asks. Who is no person has no name.
+    pub async fn answers_to(&self, caller: &Caller, name: &str) -> Result<bool, Error> {
+        let Some(own) = caller.user_id() else { return Ok(true) };
+        let name = name.to_owned();
+        let named = self.db.read(move |tx| user::id_of(tx, &name).map_err(Error::from));
+        Ok(named.await? == Some(own))
+    }
+
     /// A person by their user name or e-mail address, for themself and for those who share an organization with them.
     /// To the others they do not exist: else names and addresses could be tried out.
     pub async fn search_person(&self, caller: &Caller, text: &str) -> Result<Option<Person>, Error> {
         let (asking, text) = (*caller, text.to_owned());
         let found = self.db.read(move |tx| {
             let Some(id) = user::id_of(tx, &text)? else { return Ok(None) };
-            Ok::<_, Error>(may_meet(tx, &asking, id)?.then_some(id))
+            if !may_meet(tx, &asking, id)? {
+                return Ok(None);
+            }
+            Ok::<_, Error>(user::get(tx, id)?.map(|user| (id, user)))
         });
-        match found.await? {
-            Some(id) => self.find_person(caller, id).await,
-            None => Ok(None),
+        let Some((id, user)) = found.await? else { return Ok(None) };
+        if caller.user_id() != Some(id) {
+            self.note_read(caller, AuditAction::UserRead, id.0, |event| event.user(id, &user));
         }
+        Ok(Some(Person::seen_by(caller, id, user)))
     }
 }
 

@@ -3,6 +3,7 @@
 /// Visibility, owner and description.
 mod change;
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked, Visibility};
@@ -11,6 +12,7 @@ use crate::db::repo::entity::{self, FoundEntity};
 use crate::db::repo::{project, run, team_setting};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::id::ProjectId;
 use crate::domain::name::EntityName;
 use crate::domain::project::{Project, ProjectName};
@@ -50,7 +52,13 @@ impl App {
             let Some(entity) = entity_or_own(tx, &caller, entity.as_ref())? else { return Ok(None) };
             seen(&caller, Action::ProjectRead, project::find_in(tx, &caller, entity, &name)?, &licence)
         });
-        found.await
+        let found = found.await?;
+        if let Some(found) = &found {
+            let FoundProject { entity, id, project } = &**found;
+            let event = |event: Event| event.entity(entity.id, &entity.entity).project(*id, project);
+            self.note_read(&caller, AuditAction::ProjectRead, id.0, event);
+        }
+        Ok(found)
     }
 
     /// The projects of an entity that the caller sees, by name, after the name `after`; and whether there are more.
@@ -94,8 +102,7 @@ impl App {
             let (found, is_new) = get_or_create(tx, &caller, (entity.as_ref(), &name), action, &licence)?;
             let id = found.id;
             if let Some(description) = &input.description {
-                let changed = Project { description: Some(description.clone()), ..found.project.clone() };
-                project::update(tx, &found, &changed)?;
+                change::describe(tx, &caller, &found, Some(description.clone()))?;
             }
             if let Some(visibility) = input.visibility {
                 change::set_visibility(tx, &caller, id, visibility, &licence)?;
@@ -125,6 +132,8 @@ impl App {
                 Err(PutError::Taken(_)) => return Err(name_taken(&name)),
                 stored => stored?,
             }
+            let event = Event::new(AuditAction::ProjectUpdate).project(found.id, &found.project);
+            audit::record(tx, &caller, event.detail("fields", "name").detail("name", &name))?;
             let found = found.map(|found| FoundProject { project: changed, ..found });
             Ok::<_, Error>(caller.may(Action::ProjectRead, found.again(), &licence)?)
         });
@@ -160,6 +169,9 @@ impl App {
                 run::delete_with_project(tx, &found, *id, run)?;
             }
             project::delete(tx, &found)?;
+            let event = Event::new(AuditAction::ProjectDelete).project(found.id, &found.project);
+            let event = event.many("runs", runs.iter().map(|(_, run)| run.name.as_str()));
+            audit::record(tx, &caller, event)?;
             Ok::<_, Error>(found.id)
         });
         let id = deleted.await?;

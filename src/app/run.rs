@@ -9,6 +9,7 @@ pub use many::DeletedRun;
 pub(super) use many::listed;
 pub use upsert::{Target, UpsertRun, UpsertedRun};
 
+use super::audit::{self, Event};
 use super::existing::missing;
 use super::project::seen;
 use super::{App, Error};
@@ -17,6 +18,7 @@ use crate::db::DbError;
 use crate::db::repo::project::FoundProject;
 use crate::db::repo::run;
 use crate::db::tx::Read;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::RunId;
 use crate::domain::run::{Run, RunName, RunState};
 use crate::domain::stream::RunStreams;
@@ -51,25 +53,28 @@ impl App {
 
     /// Tells the run's client to stop, with its next request.
     pub async fn stop_run(&self, caller: &Caller, path: RunPath) -> Result<(), Error> {
-        self.change_run(caller, path, Action::RunStop, |run| run.stop_requested = true).await
+        let by = (Action::RunStop, Event::new(AuditAction::RunStop));
+        self.change_run(caller, path, by, |run| run.stop_requested = true).await
     }
 
     /// Sets the state by hand, for a run that nothing writes to.
     pub async fn set_run_state(&self, caller: &Caller, path: RunPath, state: RunState) -> Result<(), Error> {
-        self.change_run(caller, path, Action::RunUpdate, move |run| run.state = state).await
+        let by = (Action::RunUpdate, Event::new(AuditAction::RunUpdate).detail("fields", "state"));
+        self.change_run(caller, path, by, move |run| run.state = state).await
     }
 
     /// Puts the run into the trash.
     pub async fn delete_run(&self, caller: &Caller, path: RunPath) -> Result<(), Error> {
         let now = self.clock.now();
-        self.change_run(caller, path, Action::RunDelete, move |run| run.deleted_at = Some(now)).await
+        let by = (Action::RunDelete, Event::new(AuditAction::RunDelete));
+        self.change_run(caller, path, by, move |run| run.deleted_at = Some(now)).await
     }
 
     async fn change_run(
         &self,
         caller: &Caller,
         path: RunPath,
-        action: Action,
+        (action, event): (Action, Event),
         change: impl Fn(&mut Run) + Send + 'static,
     ) -> Result<(), Error> {
         let (caller, licence) = (*caller, self.licence());
@@ -78,6 +83,7 @@ impl App {
             let mut changed = found.run.clone();
             change(&mut changed);
             run::put(tx, &found, &changed)?;
+            audit::record(tx, &caller, event.clone().run(&found))?;
             Ok::<_, Error>(found.id)
         });
         let id = changed.await?;

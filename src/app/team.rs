@@ -1,7 +1,8 @@
 //! Teams: making and listing them, and who belongs to them.
 
+use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
-use super::organization::{Membership, person};
+use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
 use super::team_role::{self, only_viewer};
 use super::{App, Error, last_admin, seat};
@@ -10,6 +11,7 @@ use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
 use crate::db::repo::{custom_role, entity, organization, user};
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::entity::{Entity, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
@@ -57,22 +59,25 @@ impl App {
             let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
             seat::check_new_team(tx, &licence)?;
             let admins = people(tx, &input.admins)?;
-            for (id, name) in &admins {
+            for (id, person) in &admins {
                 match organization::member(tx, at.id, *id)?.map(|member| member.role) {
-                    Some(OrganizationRole::Viewer) => return Err(only_viewer(name, &organization)),
+                    Some(OrganizationRole::Viewer) => return Err(only_viewer(&person.name, &organization)),
                     Some(_) => {}
                     None => {
                         let members = existing(&caller, Action::OrgMembers, find(tx)?, &licence, gone)?;
-                        organization::put_member(tx, &members, *id, OrganizationRole::Member)?;
+                        home::add_member(tx, &caller, &members, (*id, person))?;
                     }
                 }
             }
-            let admins: Vec<UserId> = admins.into_iter().map(|(id, _)| id).collect();
-            let made = team::create(tx, &at, name, &admins)?;
-            for admin in admins {
-                seat::take(tx, admin, &licence)?;
+            let ids: Vec<UserId> = admins.iter().map(|(id, _)| *id).collect();
+            let team = team::create(tx, &at, name, &ids)?;
+            audit::record(tx, &caller, Event::new(AuditAction::TeamCreate).team(&team))?;
+            for (id, person) in &admins {
+                let event = Event::new(AuditAction::TeamMember).team(&team).user(*id, person);
+                audit::record(tx, &caller, event.role(None, Some(TeamRole::Admin.as_str())))?;
+                seat::take(tx, *id, &licence)?;
             }
-            Ok::<_, Error>((made, organization.clone()))
+            Ok::<_, Error>((team, organization.clone()))
         });
         let (team, organization) = created.await?;
         tracing::info!(team.id = %team.id, "created a team");
@@ -191,7 +196,7 @@ impl App {
                 before => {
                     team_role::check_giving(tx, &caller, &found, given, &licence)?;
                     team_role::check_taking(tx, &found, (user, &person.name), given)?;
-                    match before {
+                    let member = match before {
                         Some(before) => {
                             if given.base != TeamRole::Admin {
                                 last_admin::check_team(tx, found.id, user)?;
@@ -199,7 +204,12 @@ impl App {
                             team::change_role(tx, &found, user, before, given)?
                         }
                         None => team::add_member(tx, &found, user, given)?,
-                    }
+                    };
+                    let was = before.map(|before| team_role::name_of(tx, before.given())).transpose()?;
+                    let event = Event::new(AuditAction::TeamMember).team(&found).user(user, &person);
+                    let event = event.role(was.as_deref(), Some(&team_role::name_of(tx, given)?));
+                    audit::record(tx, &caller, event)?;
+                    member
                 }
             };
             seat::take(tx, user, &licence)?;
@@ -230,10 +240,14 @@ impl App {
             let action = if leaves { Action::TeamLeave } else { Action::TeamMemberRemove };
             let found = find(tx, &caller, action, &name, &licence)?;
             let no_member = || Error::NotFound(format!("`{username}` is no member of team `{name}`"));
-            let (user, _) = place.ok_or_else(no_member)?;
+            let (user, member) = place.ok_or_else(no_member)?;
             last_admin::check_team(tx, found.id, user)?;
             team::remove_member(tx, &found, user)?;
             seat::settle(tx, user)?;
+            let person = user::get(tx, user)?.ok_or_else(no_member)?;
+            let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
+            let was = team_role::name_of(tx, member.given())?;
+            audit::record(tx, &caller, event.role(Some(&was), None))?;
             Ok::<_, Error>((found.id, user))
         });
         let (team, user) = removed.await?;
@@ -267,15 +281,15 @@ fn place_of(tx: &impl Read, team: EntityId, username: &str) -> Result<Option<(Us
 }
 
 /// The people of these names, each once.
-fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, EntityName)>, Error> {
-    let mut found: Vec<(UserId, EntityName)> = Vec::new();
+fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, User)>, Error> {
+    let mut found: Vec<(UserId, User)> = Vec::new();
     for username in usernames {
         let (id, person) = person(tx, username).map_err(|error| match error {
             Error::NotFound(message) => Error::Invalid { field: "admins", message },
             other => other,
         })?;
         if found.iter().all(|(other, _)| *other != id) {
-            found.push((id, person.name));
+            found.push((id, person));
         }
     }
     Ok(found)
@@ -300,7 +314,7 @@ fn join_organization(
     let (id, person) = person(tx, username).map_err(outside)?;
     if organization::member(tx, team.organization, id)?.is_none() {
         let manages = manages.ok_or_else(|| not_in_organization(username))?;
-        organization::put_member(tx, &manages, id, OrganizationRole::Member)?;
+        home::add_member(tx, caller, &manages, (id, &person))?;
     }
     Ok((id, person))
 }

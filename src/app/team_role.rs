@@ -28,6 +28,12 @@ pub(super) fn parse(tx: &impl Read, organization: OrganizationId, text: &str) ->
     })
 }
 
+/// The name by which a request gives it.
+pub(super) fn name_of(tx: &impl Read, given: GivenRole) -> Result<String, Error> {
+    let custom = given.custom.map(|id| custom_role::get(tx, id)).transpose()?.flatten();
+    Ok(custom.map_or_else(|| given.base.as_str().to_owned(), |role| role.name.to_string()))
+}
+
 /// What giving the role needs beyond the right to bring in members. Members who may invite give no more than they have.
 pub(super) fn check_giving(
     tx: &impl Read,

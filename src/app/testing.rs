@@ -2,12 +2,12 @@
 
 use super::user::CreateUser;
 use super::{App, Error, Opening, Settings};
-use crate::access::{Action, Caller, KeyScope, Visibility};
+use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::licence::{Day, Feature, LicenceTerms, SeatLimits};
+use crate::domain::licence::{Day, LicenceTerms, SeatLimits};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::{Run, RunName, RunState};
@@ -87,11 +87,7 @@ impl World {
         world
     }
 
-    /// Installs a licence with all features.
-    pub async fn license(&self) {
-        self.license_with(&all_features()).await;
-    }
-
+    /// Installs a licence.
     pub async fn license_with(&self, terms: &LicenceTerms) {
         let text = authority().issue(terms).unwrap();
         self.app.install_licence(&Caller::OPERATOR, &text).await.unwrap();
@@ -118,6 +114,11 @@ impl World {
 
     pub fn at(&self, name: &str) -> RunPath {
         RunPath { project: self.project(), run: RunName::parse(name).unwrap() }
+    }
+
+    /// Allows these features from now on, without a licence that would be recorded.
+    pub fn license(&self, features: &[Feature]) {
+        self.app.licence.allow(self.app.db.sequence(), Licence::of(features.iter().copied()));
     }
 
     async fn create_project(&self) {

@@ -40,6 +40,9 @@ pub struct CreatedUser {
     pub api_key: Option<ApiKey>,
 }
 
+/// In place of an id, for who lists all people; ids begin with 1.
+const EVERYBODY: u64 = 0;
+
 impl App {
     pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<CreatedUser, Error> {
         // Refused before any work: hashing a password is dear.
@@ -68,16 +71,23 @@ impl App {
             let (email, full_name, password_hash) = (email.clone(), full_name.clone(), password_hash.clone());
             let (id, user) =
                 user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
+            let mut first_key = None;
             if let Some((hash, begins_with)) = &kept {
                 let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, &caller, id)?, &licence)?;
                 let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
-                api_key::create(tx, &of, &KeyRecord { user: id, hash, begins_with, description: None, created_at })?;
+                let record = KeyRecord { user: id, hash, begins_with, description: None, created_at };
+                first_key = Some(api_key::create(tx, &of, &record)?);
             }
-            organization::join(tx, &caller, id, &input.organization, &licence)?;
-            invitation::accept_waiting(tx, (id, &user), &licence)?;
-            seat::take(tx, id, &licence)?;
+            organization::join(tx, &caller, (id, &user), &input.organization, &licence)?;
+            // Not before: the records belong to the organization that the person is in.
             let created = Event::new(AuditAction::UserCreate).user(id, &user);
             audit::record(tx, &caller, created.detail("system_admin", user.system_admin))?;
+            if let Some(key) = first_key {
+                let made = Event::new(AuditAction::UserCreateApiKey).user(id, &user).detail("api_key", key);
+                audit::record(tx, &caller, made)?;
+            }
+            invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
@@ -87,12 +97,14 @@ impl App {
 
     /// People in the order of their creation, after the person `after`.
     pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, asking) = (*caller, self.licence(), *caller);
         let found = self.db.read(move |tx| {
             let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
             Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
         });
-        Ok(Page::of(found.await?))
+        let people = found.await?;
+        self.note_read(&asking, AuditAction::UserRead, EVERYBODY, |event| event.detail("users", "all"));
+        Ok(Page::of(people))
     }
 
     /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while
@@ -111,6 +123,8 @@ impl App {
                 let why = format!("`{name}` still has projects of their own; move or delete these first");
                 return Err(Error::Conflict(why));
             }
+            // Before they are in no organization any more, whose admins are to read of it.
+            audit::record(tx, &caller, Event::new(AuditAction::UserPermanentlyDelete).user(id, &found.1))?;
             user::delete(tx, &found)?;
             Ok(Some(id))
         });

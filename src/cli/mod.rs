@@ -1,5 +1,7 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
+mod audit;
 mod check;
 mod check_config;
 mod db;
@@ -38,6 +40,12 @@ enum Command {
     /// Make licences, for whoever distributes this server.
     #[command(subcommand)]
     LicenseAuthority(license_authority::LicenseAuthority),
+    /// Who may do what, and why.
+    #[command(subcommand)]
+    Access(access::Access),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
@@ -75,6 +83,8 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::License(command) => license::run(command),
         Command::LicenseAuthority(command) => license_authority::run(command),
+        Command::Access(command) => access::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),

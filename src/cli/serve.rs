@@ -67,8 +67,9 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
     let public_router =
         api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
-    let admin_router =
-        api::router(app, Door::Admin, adapters).merge(health::probes(checks)).merge(health::metrics(metrics.clone()));
+    let admin_router = api::router(app.clone(), Door::Admin, adapters)
+        .merge(health::probes(checks))
+        .merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
@@ -81,6 +82,9 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let options = Options::from(&config.server);
     let served = server::serve(listeners, public_router, admin_router, options, Some(metrics), stop()?).await;
     jobs.stop().await;
+    if let Err(error) = app.finish_audit_log().await {
+        warn!(%error, "the newest records of the audit log are linked at the next start");
+    }
     served?;
     info!("stopped");
     Ok(())

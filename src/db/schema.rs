@@ -16,7 +16,7 @@ use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::custom_chart::CustomChart;
@@ -30,6 +30,7 @@ use crate::domain::id::{
     RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
+use crate::domain::lease::Lease;
 use crate::domain::licence::{Deployment, InstalledLicence, LatestTime};
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
@@ -221,7 +222,16 @@ pub const SEATS: Table<UserId, Seat> = Table::new(144, "seats");
 pub const SEAT_COUNTS: Table<(), SeatCounts> = Table::new(145, "seat_counts");
 
 /// What was done and is not yet linked into the log, in the order of their making.
-pub const AUDIT_PENDING: Table<AuditId, AuditRecord> = Table::new(160, "audit_pending");
+pub const AUDIT_PENDING: Table<AuditId, Written> = Table::new(160, "audit_pending");
+/// The log, numbered from 1.
+pub const AUDIT_LOG: Table<u64, Link> = Table::new(161, "audit_log");
+/// How long the log is and how it ends.
+pub const AUDIT_HEAD: Table<(), Head> = Table::new(162, "audit_head");
+pub const AUDIT_BY_TIME: Index<(Timestamp, u64)> = Index::new(163, "audit_by_time");
+pub const AUDIT_BY_ORGANIZATION: Index<(OrganizationId, Timestamp, u64)> = Index::new(164, "audit_by_organization");
+
+/// Work that one process at a time does, by its name.
+pub const LEASES: Table<String, Lease> = Table::new(165, "leases");
 
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
@@ -275,6 +285,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &SEATS,
         &SEAT_COUNTS,
         &AUDIT_PENDING,
+        &AUDIT_LOG,
+        &AUDIT_HEAD,
+        &LEASES,
     ],
     indexes: &[
         USER_BY_EMAIL.space,
@@ -330,6 +343,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         RUNS_BY_SWEEP.space,
         OPEN_TRIALS.space,
         TRIALS_BY_AGENT.space,
+        AUDIT_BY_TIME.space,
+        AUDIT_BY_ORGANIZATION.space,
     ],
     others: &[ID_BLOCKS],
 };

@@ -1,7 +1,7 @@
 //! The audit log: what was done, by whom, to what. Names are kept as they were at the time.
 
 use super::clock::Timestamp;
-use super::id::{ArtifactId, CollectionId, EntityId, ProjectId, UserId};
+use super::id::{ArtifactId, CollectionId, EntityId, OrganizationId, ProjectId, UserId};
 use super::origin::Origin;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,6 +101,9 @@ pub struct AuditRecord {
     /// The HTTP status that the actor was answered with: 200 for what was done, 401 or 403 for what was refused.
     pub status: u16,
     pub subject: Subject,
+    /// Whose admins read it besides those of the instance. A person's own entity belongs to no organization.
+    #[serde(default)]
+    pub organizations: Vec<OrganizationId>,
     /// What changed, in the names of the fields that were asked for. Never a secret.
     pub details: BTreeMap<String, String>,
 }
@@ -123,10 +126,19 @@ pub enum Actor {
 /// What it was done to, as far as it applies.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Subject {
-    pub entity: Option<(EntityId, String)>,
+    pub entity: Option<EntitySubject>,
     pub project: Option<(ProjectId, String)>,
     pub artifact: Option<ArtifactSubject>,
     pub user: Option<UserSubject>,
+}
+
+/// A team, an organization, or a person's own entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntitySubject {
+    pub id: EntityId,
+    pub name: String,
+    /// Its name is a person's.
+    pub is_personal: bool,
 }
 
 /// A version of an artifact.
@@ -139,11 +151,68 @@ pub struct ArtifactSubject {
     pub qualified_name: String,
 }
 
-/// A person, or a service account, which has no address.
+/// A person, or a service account, which has no address. Somebody who is only invited has no id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSubject {
-    pub id: UserId,
+    pub id: Option<UserId>,
     pub email: String,
+}
+
+/// Details that never hold what people are called or where they are reached. Others are left out when nobody is to be
+/// recognized: what is forgotten here is hidden, not shown.
+const IMPERSONAL_DETAILS: &[&str] = &[
+    "action",
+    "actions",
+    "api_key",
+    "artifacts",
+    "base",
+    "by",
+    "collection",
+    "count",
+    "deleted_files",
+    "expires_at",
+    "feature",
+    "features",
+    "fields",
+    "from",
+    "invitation",
+    "kind",
+    "on",
+    "rewound_to_step",
+    "role",
+    "role_before",
+    "runs",
+    "scope",
+    "setting",
+    "sweep",
+    "system_admin",
+    "to",
+    "users",
+    "verdict",
+    "visibility",
+    "visibility_before",
+];
+
+impl AuditRecord {
+    /// Without e-mail addresses, network addresses and names of people. Ids stay, so that one person's records are
+    /// known to be one person's.
+    pub fn anonymized(mut self) -> Self {
+        if let Actor::User { email, .. } = &mut self.actor {
+            email.clear();
+        }
+        if let Some(user) = &mut self.subject.user {
+            user.email.clear();
+        }
+        self.origin.address = None;
+        if let Some(entity) = self.subject.entity.as_mut().filter(|entity| entity.is_personal) {
+            entity.name.clear();
+            if let Some(artifact) = &mut self.subject.artifact {
+                artifact.qualified_name.clear();
+            }
+        }
+        self.details.retain(|field, _| IMPERSONAL_DETAILS.contains(&field.as_str()));
+        self
+    }
 }
 
 #[cfg(test)]
@@ -156,5 +225,37 @@ mod tests {
         let names: BTreeSet<&str> = AuditAction::ALL.iter().map(|action| action.name()).collect();
 
         assert_eq!(names.len(), AuditAction::ALL.len());
+    }
+
+    #[test]
+    fn a_record_without_people_keeps_ids_and_what_was_done() {
+        let details = [("role", "admin"), ("email", "grace@example.com"), ("unheard_of", "grace")];
+        let record = AuditRecord {
+            at: Timestamp(0),
+            action: AuditAction::ArtifactCreate,
+            actor: Actor::User { id: UserId(7), email: "grace@example.com".into() },
+            origin: Origin { address: Some([192, 0, 2, 7].into()), client: None },
+            status: 200,
+            subject: Subject {
+                entity: Some(EntitySubject { id: EntityId(1), name: "grace".into(), is_personal: true }),
+                project: Some((ProjectId(2), "p".into())),
+                artifact: Some(ArtifactSubject {
+                    id: ArtifactId(3),
+                    collection: CollectionId(4),
+                    digest: "d".into(),
+                    qualified_name: "grace/p/c:v0".into(),
+                }),
+                user: Some(UserSubject { id: Some(UserId(7)), email: "grace@example.com".into() }),
+            },
+            organizations: Vec::new(),
+            details: details.into_iter().map(|(field, value)| (field.to_owned(), value.to_owned())).collect(),
+        };
+
+        let text = serde_json::to_string(&record.anonymized()).unwrap();
+
+        assert!(!text.contains("grace") && !text.contains("192"), "{text}");
+        for kept in ["artifact:create", "\"id\":7", "\"p\"", "\"role\":\"admin\""] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 pub mod artifact;
 /// What was done, by whom, to what.
 pub mod audit;
+/// How the records of the audit log are chained.
+pub mod audit_chain;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
@@ -22,6 +24,8 @@ pub mod garbage;
 pub mod id;
 pub mod invitation;
 pub mod json;
+/// Work that one process at a time does.
+pub mod lease;
 /// Licences: what one says, and the file it comes in.
 pub mod licence;
 /// Names of people, teams and organizations.

@@ -1,6 +1,7 @@
 //! Background work: one file per job. A job may be stopped anywhere and started again; what it does is a use case of
 //! `app`, here is only when.
 
+mod audit;
 mod expiry;
 mod garbage;
 mod licence;
@@ -23,6 +24,7 @@ impl Jobs {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), licence::run(app.clone())));

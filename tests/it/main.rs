@@ -4,12 +4,16 @@
 
 mod artifact;
 mod artifact_permission;
+mod audit;
 mod cli;
+mod explain;
 #[path = "../harness/licence.rs"]
 mod licence;
 mod license;
 mod organization;
 mod permission;
+mod privacy;
+mod project_member;
 mod run_list;
 mod run_many;
 mod run_permission;
@@ -17,3 +21,4 @@ mod server;
 mod setting;
 mod tenant;
 mod tenant_artifact;
+mod visibility;

@@ -42,6 +42,10 @@ pub fn rows() -> Vec<Row> {
             before: &[("PUT", "/api/v1/organizations/default/members/guest", "member")],
             ..row("org:members", "DELETE", "/api/v1/organizations/default/members/guest", Value::Null)
         },
+        row("team:settings_read", "GET", "/api/v1/teams/vision/settings", Value::Null),
+        row("team:settings_update", "PATCH", "/api/v1/teams/vision/settings", json!({ "members_invite": false })),
+        row("org:privacy", "GET", "/api/v1/organizations/default/privacy", Value::Null),
+        row("org:privacy", "PATCH", "/api/v1/organizations/default/privacy", json!({ "members_invite": null })),
         row("org:create", "POST", "/api/v1/organizations", json!({ "name": "NEW" })),
         Row {
             before: &[("POST", "/api/v1/organizations", "short-lived")],

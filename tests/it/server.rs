@@ -141,6 +141,12 @@ impl Server<'_> {
 
     /// One request of the operator, over the admin socket.
     pub fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let (status, text) = self.operate_for_text(method, path, body);
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The same with the answer as it came.
+    pub fn operate_for_text(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut socket = UnixStream::connect(self.place.data().join("admin.sock")).unwrap();
         let length = body.len();
@@ -149,7 +155,7 @@ impl Server<'_> {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Like [`Server::operate`], for steps that must succeed.

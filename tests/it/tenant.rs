@@ -403,7 +403,7 @@ impl Asker<'_> {
             let name = if path.contains("organizations") { &known.organization } else { &known.team };
             let filled = path.replace("{name}", name).replace("{username}", &known.person);
             let filled = filled.replace("{entity}", &known.team).replace("{project}", &known.project);
-            let filled = filled.replace("{run}", &known.run);
+            let filled = filled.replace("{run}", &known.run).replace("{role}", &format!("{}-role", known.organization));
             for method in methods.as_object().unwrap().keys().filter(|method| *method != "parameters") {
                 let body = match (method.as_str(), path.as_str()) {
                     ("post", "/api/v1/teams") => json!({ "name": "taken-over", "organization": known.organization }),
@@ -414,6 +414,18 @@ impl Asker<'_> {
                         json!({ "runs": [known.run], "entity": self.own, "project": "own" })
                     }
                     ("post", path) if path.ends_with("/restore") => Value::Null,
+                    ("post", "/api/v1/projects") => json!({ "entity": known.team, "name": "taken-over" }),
+                    ("patch", "/api/v1/projects/{entity}/{project}") => {
+                        json!({ "visibility": "open", "description": "taken over", "owner": known.person })
+                    }
+                    ("patch", path) if path.ends_with("/settings") => json!({ "hidden": false }),
+                    ("patch", path) if path.ends_with("/privacy") => json!({ "members_invite": true }),
+                    ("post", path) if path.ends_with("/roles") => {
+                        json!({ "name": "taken over", "base": "member", "actions": ["run:stop"] })
+                    }
+                    ("patch", path) if path.ends_with("/roles/{role}") => json!({ "base": "view_only" }),
+                    ("put", path) if path.contains("/settings/") => json!({ "value": 1 }),
+                    ("put", "/api/v1/license") => json!({ "license": "" }),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),
@@ -423,9 +435,13 @@ impl Asker<'_> {
                 asked.push((format!("{method} {path}"), status, answer));
             }
         }
-        let filtered = format!("/api/v1/teams?organization={}", known.organization);
-        let (status, answer) = self.server.ask_as(self.key, "GET", &filtered, "");
-        asked.push((filtered, status, answer));
+        for filtered in [
+            format!("/api/v1/teams?organization={}", known.organization),
+            format!("/api/v1/projects?entity={}", known.team),
+        ] {
+            let (status, answer) = self.server.ask_as(self.key, "GET", &filtered, "");
+            asked.push((filtered, status, answer));
+        }
         asked
     }
 }

@@ -18,6 +18,8 @@ pub enum RestError {
     /// What stands after the `?` is not what the route takes.
     Parameters(QueryRejection),
     Path(PathRejection),
+    /// One of those after the `?` cannot be what it says.
+    Parameter(&'static str, String),
     /// There is no such route.
     Route,
     /// The route takes other methods.
@@ -53,6 +55,7 @@ impl RestError {
             Self::Body(rejection) => (rejection.status(), "body"),
             Self::Parameters(rejection) => (rejection.status(), "parameters"),
             Self::Path(rejection) => (rejection.status(), "path"),
+            Self::Parameter(..) => (StatusCode::BAD_REQUEST, "parameters"),
             Self::Route => (StatusCode::NOT_FOUND, "no_route"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method"),
             Self::App(error) => status_of(error),
@@ -65,6 +68,7 @@ impl RestError {
             Self::Body(rejection) => without_value(&rejection.body_text()),
             Self::Parameters(rejection) => rejection.body_text(),
             Self::Path(rejection) => rejection.body_text(),
+            Self::Parameter(_, message) => message.clone(),
             Self::Route => "there is no such route; `/api/v1/openapi.json` lists those there are".to_owned(),
             Self::Method => "this route does not take this method".to_owned(),
             Self::App(error) => message_of(error),
@@ -73,7 +77,7 @@ impl RestError {
 
     fn field(&self) -> Option<&'static str> {
         match self {
-            Self::App(Error::Invalid { field, .. }) => Some(field),
+            Self::App(Error::Invalid { field, .. }) | Self::Parameter(field, _) => Some(field),
             _ => None,
         }
     }

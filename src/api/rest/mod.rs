@@ -1,5 +1,6 @@
 //! `/api/v1`: JSON for administrators and scripts. Errors are `{"error": {"code", "message", "field"?}}`.
 
+mod access;
 pub mod error;
 mod extract;
 mod license;
@@ -14,3 +15,5 @@ mod setting;
 mod team;
 mod team_setting;
 mod user;
+
+pub(super) use extract::Parameters;

@@ -1,7 +1,7 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{license, organization, project, role, run, setting, team, team_setting, user};
+use super::{access, license, organization, project, role, run, setting, team, team_setting, user};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -50,6 +50,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::reset,
         license::get,
         license::put,
+        access::explain,
         describe,
     ),
     components(schemas(ErrorBody)),

@@ -1,7 +1,7 @@
 //! Every route of the REST interface, with its method.
 
 use super::error::RestError;
-use super::{license, openapi, organization, project, role, run, setting, team, team_setting, user};
+use super::{access, license, openapi, organization, project, role, run, setting, team, team_setting, user};
 use crate::api::router::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -55,6 +55,7 @@ fn routes() -> Vec<Route> {
         delete("/api/v1/settings/{key}", setting::reset),
         get("/api/v1/license", license::get),
         put("/api/v1/license", license::put),
+        get("/api/v1/access/explain", access::explain),
         get("/api/v1/openapi.json", openapi::describe),
     ]
 }

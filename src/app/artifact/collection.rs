@@ -4,6 +4,7 @@ use super::FoundCollection;
 use super::draft::check_type;
 use super::edit::{change_tags, check_description, check_may_expire, check_tags, parse_ttl};
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::app::audit::{self, Event};
 use crate::app::existing::{existing, gone, missing};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -11,6 +12,7 @@ use crate::db::repo::artifact::{self, delete, draft, edit};
 use crate::db::repo::project::{self, ProjectPath};
 use crate::db::tx::Read;
 use crate::domain::artifact::collection::{Collection, CollectionKind, CollectionName};
+use crate::domain::audit::AuditAction;
 use crate::domain::id::CollectionId;
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
@@ -137,6 +139,15 @@ impl App {
                 let within = changeable(tx, &asking, id, Action::CollectionDelete, &licence)?;
                 if within.collection.kind != kind {
                     return Err(gone("collection"));
+                }
+                if !goes_on {
+                    let kind = match kind {
+                        CollectionKind::Sequence => "sequence",
+                        CollectionKind::Portfolio => "portfolio",
+                    };
+                    let event = Event::new(AuditAction::ArtifactDelete).project(within.at.id, &within.at.project);
+                    let event = event.detail("collection", &within.collection.name).detail("kind", kind);
+                    audit::record(tx, &asking, event)?;
                 }
                 let is_gone = delete::delete_collection(tx, &within, VERSIONS_AT_ONCE)?;
                 Ok::<_, Error>(Some((within.into_inner(), is_gone)))

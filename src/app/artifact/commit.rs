@@ -5,6 +5,7 @@ use super::draft::fillable;
 use super::upload::parse_md5;
 use super::{FoundArtifact, gate::CommitGate};
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::app::audit::{self, Event};
 use crate::app::existing::{gone, missing};
 use crate::app::{App, Error};
 use crate::db::DbError;
@@ -13,9 +14,10 @@ use crate::db::repo::artifact::commit::{self, CountingManifest, Finish, Portion,
 use crate::db::repo::artifact::{self, draft, manifest};
 use crate::db::repo::garbage;
 use crate::db::tx::Read;
-use crate::domain::artifact::ArtifactState;
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest, ManifestKind};
 use crate::domain::artifact::manifest_file::{ListedEntry, ManifestFile, shortened};
+use crate::domain::artifact::{Artifact, ArtifactState};
+use crate::domain::audit::AuditAction;
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ArtifactId, EntityId, ManifestId, ObjectId};
@@ -110,8 +112,18 @@ impl App {
         };
         let version = Version { digest, entry_count: entries.len() as u64, size_bytes, manifest, read: joined.read };
         let draft = found.project(Clone::clone);
-        let finished = self.db.write(move |tx| commit::finish(tx, &draft, &version).map_err(Error::from)).await?;
-        if finished == Finish::Committed {
+        let asking = *caller;
+        let finished = self.db.write(move |tx| {
+            let finished = commit::finish(tx, &draft, &version)?;
+            if let Finish::Committed(number) = finished {
+                let artifact = Artifact { digest: version.digest.clone(), ..draft.artifact.clone() };
+                let committed = FoundArtifact { artifact, version: Some(number), ..draft.clone() };
+                audit::record(tx, &asking, Event::new(AuditAction::ArtifactCreate).artifact(&committed))?;
+            }
+            Ok::<_, Error>(finished)
+        });
+        let finished = finished.await?;
+        if let Finish::Committed(_) = finished {
             tracing::info!(artifact.id = %id, entries = entries.len(), size_bytes, "committed an artifact");
         }
         Ok(())

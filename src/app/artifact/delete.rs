@@ -3,10 +3,14 @@
 use super::edit::changeable;
 use super::{FoundArtifact, FoundCollection};
 use crate::access::{Action, Allowed, Caller};
+use crate::app::audit::{self, Event};
 use crate::app::run::{RunPath, existing};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::{delete, draft};
+use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::{ArtifactId, RunId};
+use std::collections::BTreeMap;
 
 /// Versions deleted in one transaction: others wait behind it.
 const VERSIONS_AT_ONCE: usize = 100;
@@ -30,7 +34,7 @@ impl App {
                     aliases.join("`, `")
                 )));
             }
-            delete::delete_version(tx, &found)?;
+            delete_recorded(tx, &caller, std::slice::from_ref(&found))?;
             Ok::<_, Error>(found)
         });
         let deleted = deleted.await?;
@@ -56,13 +60,13 @@ impl App {
             let (asking, licence) = (*caller, self.licence());
             let portion = self.db.write(move |tx| {
                 let (ids, last) = delete::logged_by_alone(tx, run, after, VERSIONS_AT_ONCE)?;
-                let mut deleted = 0;
+                let mut versions = Vec::new();
                 for id in ids {
                     let Some(found) = draft::find(tx, &asking, id)? else { continue };
-                    delete::delete_version(tx, &asking.may(Action::ArtifactDelete, found, &licence)?)?;
-                    deleted += 1;
+                    versions.push(asking.may(Action::ArtifactDelete, found, &licence)?);
                 }
-                Ok::<_, Error>((deleted, last))
+                delete_recorded(tx, &asking, &versions)?;
+                Ok::<_, Error>((versions.len(), last))
             });
             let (deleted, last) = portion.await?;
             count += deleted;
@@ -72,6 +76,32 @@ impl App {
             }
         }
     }
+}
+
+/// Deletes versions or drafts and writes down who did it, once for each project that they were in.
+pub(super) fn delete_recorded(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    versions: &[Allowed<FoundArtifact>],
+) -> Result<(), Error> {
+    let mut by_project = BTreeMap::new();
+    for found in versions {
+        delete::delete_version(tx, found)?;
+        by_project.entry(found.within.at.id).or_insert_with(Vec::new).push(found);
+    }
+    for (id, versions) in by_project {
+        let event = Event::new(AuditAction::ArtifactDelete);
+        let event = match versions.as_slice() {
+            [found] => event.artifact(found),
+            several => {
+                let names: Vec<String> = several.iter().map(|found| name_of(&found.within, found)).collect();
+                let project = &several[0].within.at.project;
+                event.project(id, project).many("artifacts", names.iter().map(String::as_str))
+            }
+        };
+        audit::record(tx, caller, event)?;
+    }
+    Ok(())
 }
 
 /// `coll:v3`; a draft has only the name of its collection.

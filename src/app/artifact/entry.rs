@@ -6,6 +6,7 @@ use crate::access::{Action, Allowed, Caller};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::version;
 use crate::domain::artifact::manifest::Entry;
+use crate::domain::audit::AuditAction;
 use crate::domain::file::FileContents;
 use crate::domain::id::{ManifestId, ObjectId};
 use crate::storage::sign::Grant;
@@ -68,6 +69,7 @@ impl App {
         object: ObjectId,
     ) -> Result<String, Error> {
         caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence())?;
+        self.note_read(caller, AuditAction::ArtifactRead, found.id.0, |event| event.artifact(found));
         Ok(self.token_of(Grant::GetBlob(object)))
     }
 

@@ -1,6 +1,7 @@
 //! Ending the time to live of versions, their own or their collection's. Aliases do not keep a version; being linked to a
 //! portfolio does, because linking turns its time to live off.
 
+use super::delete::delete_recorded;
 use crate::access::{Action, Caller, Licence};
 use crate::app::{App, Error};
 use crate::db::repo::artifact::{delete, draft};
@@ -53,7 +54,7 @@ impl App {
     /// What was changed since it was found due is looked at again.
     async fn expire(&self, due: Vec<ArtifactId>) -> Result<usize, Error> {
         let expired = self.db.write(move |tx| {
-            let mut count = 0;
+            let mut expired = Vec::new();
             for id in &due {
                 let Some(found) = draft::find(tx, &Caller::SYSTEM, *id)? else { continue };
                 let found = Caller::SYSTEM.may(Action::ArtifactDelete, found, &Licence::none())?;
@@ -61,11 +62,11 @@ impl App {
                 let secs = found.artifact.ttl.effective_secs(default_secs);
                 let is_due = secs.is_some_and(|secs| found.artifact.created_at.plus_secs(secs) <= tx.now());
                 if is_due && found.artifact.ttl != Ttl::Off {
-                    delete::delete_version(tx, &found)?;
-                    count += 1;
+                    expired.push(found);
                 }
             }
-            Ok::<_, Error>(count)
+            delete_recorded(tx, &Caller::SYSTEM, &expired)?;
+            Ok::<_, Error>(expired.len())
         });
         expired.await
     }

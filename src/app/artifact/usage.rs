@@ -8,6 +8,7 @@ use crate::app::{App, Error};
 use crate::db::repo::artifact::{self, commit};
 use crate::db::tx::Read;
 use crate::domain::artifact::ArtifactState;
+use crate::domain::audit::AuditAction;
 use crate::domain::id::ArtifactId;
 
 const USED_AS_BYTES_MAX: usize = 1024;
@@ -31,7 +32,9 @@ impl App {
             commit::note_input(tx, &run, &found, used_as.clone())?;
             Ok::<_, Error>(found)
         });
-        used.await
+        let found = used.await?;
+        self.note_read(&caller, AuditAction::ArtifactRead, id.0, |event| event.artifact(&found));
+        Ok(found)
     }
 }
 

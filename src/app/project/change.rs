@@ -143,7 +143,8 @@ impl App {
     }
 }
 
-fn describe(
+/// Changes what the project says about itself.
+pub(super) fn describe(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     found: &Allowed<FoundProject>,
@@ -152,7 +153,7 @@ fn describe(
     let changed = Project { description, ..found.project.clone() };
     if changed != found.project {
         project::update(tx, found, &changed)?;
-        audit::record(tx, caller, about(AuditAction::ProjectUpdate, found).detail("changed", "description"))?;
+        audit::record(tx, caller, about(AuditAction::ProjectUpdate, found).detail("fields", "description"))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::{FoundRun, ProjectPath, RunPath};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal, Unchecked, Visibility};
+use crate::app::audit::{self, Event};
 use crate::app::existing::{existing, missing};
 use crate::app::page::{PAGE, Page};
 use crate::app::project::seen;
@@ -12,9 +13,11 @@ use crate::db::DbError;
 use crate::db::repo::project::FoundProject;
 use crate::db::repo::{project, run, user};
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::RunId;
 use crate::domain::run::Run;
+use std::collections::BTreeMap;
 
 /// Others wait behind the transaction that changes them.
 const RUNS_PER_REQUEST: usize = 1_000;
@@ -46,6 +49,7 @@ impl App {
             for found in &runs {
                 run::put(tx, found, &Run { deleted_at: Some(tx.now()), ..found.run.clone() })?;
             }
+            record_of_runs(tx, &caller, &Event::new(AuditAction::RunDeleteMany), &runs)?;
             Ok::<_, Error>(runs.len())
         });
         let count = deleted.await?;
@@ -64,6 +68,7 @@ impl App {
             for found in &runs {
                 run::put(tx, found, &Run { deleted_at: None, ..found.run.clone() })?;
             }
+            record_of_runs(tx, &caller, &Event::new(AuditAction::RunUndeleteMany), &runs)?;
             Ok::<_, Error>(runs.len())
         });
         let count = restored.await?;
@@ -115,12 +120,33 @@ impl App {
             for found in &runs {
                 run::put(tx, found, &Run { project: target.id, ..found.run.clone() })?;
             }
+            let (entity, project) = (&target.entity.entity.name, &target.project.name);
+            let moved = Event::new(AuditAction::RunMoveMany).detail("to_project", format_args!("{entity}/{project}"));
+            record_of_runs(tx, &caller, &moved, &runs)?;
             Ok::<_, Error>(runs.len())
         });
         let count = moved.await?;
         tracing::info!(count, "moved runs to another project");
         Ok(count)
     }
+}
+
+/// One record for each project that the runs were in.
+fn record_of_runs(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    event: &Event,
+    runs: &[Allowed<FoundRun>],
+) -> Result<(), Error> {
+    let mut by_project = BTreeMap::new();
+    for found in runs {
+        by_project.entry(found.at.id).or_insert_with(Vec::new).push(&**found);
+    }
+    for (id, runs) in by_project {
+        let event = event.clone().project(id, &runs[0].at.project);
+        audit::record(tx, caller, event.many("runs", runs.iter().map(|found| found.run.name.as_str())))?;
+    }
+    Ok(())
 }
 
 fn check_move(tx: &impl Read, runs: &[Allowed<FoundRun>], target: &Allowed<FoundProject>) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use super::existing;
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::app::audit::{self, Event};
 use crate::app::branch::{self, Fork};
 use crate::app::project::{existing_entity, get_or_create, parse_or_none};
 use crate::app::{App, Error, stream};
@@ -9,6 +10,7 @@ use crate::db::DbError;
 use crate::db::repo::project::{FoundProject, ProjectPath};
 use crate::db::repo::run::{self, FoundRun, RunPath};
 use crate::db::tx::WriteTx;
+use crate::domain::audit::AuditAction;
 use crate::domain::display_name::display_name;
 use crate::domain::json::Value;
 use crate::domain::name::EntityName;
@@ -99,6 +101,11 @@ impl App {
             }
             if let Some(summary) = &summary {
                 run::put_summary(tx, &found, summary.clone())?;
+            }
+            // What a client logs is no change that somebody made by hand.
+            if let Change::Existing(_, Action::RunUpdate) = change {
+                let event = Event::new(AuditAction::RunUpdate).run(&found);
+                audit::record(tx, &caller, event.detail("fields", fields_of(&input)))?;
             }
             let run = caller.may(Action::RunRead, found.again(), &licence)?;
             Ok::<_, Error>(UpsertedRun { run, inserted })
@@ -297,6 +304,27 @@ fn write_config(
     let merged = run_config::merge(older.as_ref(), config.clone(), mode);
     run::put_config(tx, found, merged.to_text())?;
     Ok(())
+}
+
+/// The fields that a change names.
+fn fields_of(input: &UpsertRun) -> String {
+    let named = [
+        ("display_name", input.display_name.is_some()),
+        ("group", input.group.is_some()),
+        ("job_type", input.job_type.is_some()),
+        ("notes", input.notes.is_some()),
+        ("description", input.description.is_some()),
+        ("tags", input.tags.is_some()),
+        ("commit", input.commit.is_some()),
+        ("repo", input.repo.is_some()),
+        ("program", input.program.is_some()),
+        ("host", input.host.is_some()),
+        ("sweep", input.sweep.is_some()),
+        ("state", input.state.is_some()),
+        ("config", input.config.is_some()),
+        ("summary", input.summary.is_some()),
+    ];
+    named.into_iter().filter(|(_, is_named)| *is_named).map(|(field, _)| field).collect::<Vec<_>>().join(", ")
 }
 
 fn check_texts(input: &UpsertRun) -> Result<(), Error> {

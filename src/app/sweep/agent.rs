@@ -3,11 +3,13 @@
 use super::beat::{Beat, beat};
 use super::{FoundAgent, FoundSweep};
 use crate::access::{Action, Allowed, Caller};
+use crate::app::audit::{self, Event};
 use crate::app::existing::{existing, missing};
 use crate::app::project::parse_or_none;
 use crate::app::{App, Error};
 use crate::db::DbError;
 use crate::db::repo::{entity, project, sweep};
+use crate::domain::audit::AuditAction;
 use crate::domain::id::AgentId;
 use crate::domain::json::Value;
 use crate::domain::project::{DEFAULT_PROJECT, ProjectName};
@@ -69,6 +71,8 @@ impl App {
                 is_ended: false,
             };
             let id = sweep::create_agent(tx, &found, &new)?;
+            let event = Event::new(AuditAction::SweepCreateAgent).project(found.at.id, &found.at.project);
+            audit::record(tx, &caller, event.detail("sweep", &name).detail("host", &host))?;
             let made = sweep::agent(tx, &caller, id)?.ok_or(DbError::Damaged("an agent just made".into()))?;
             Ok::<_, Error>(caller.may(Action::RunRead, made, &licence)?)
         });

@@ -54,15 +54,20 @@ pub fn sender(tx: &impl Read, id: InvitationId) -> Result<Option<UserId>, DbErro
     Ok(INVITATIONS.get(tx, &id)?.and_then(|invitation| invitation.invited_by))
 }
 
-/// `false`: there is no such invitation into this team.
-pub fn delete(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, id: InvitationId) -> Result<bool, DbError> {
+/// What was deleted; `None`: there is no such invitation into this team.
+pub fn delete(
+    tx: &mut WriteTx<'_>,
+    team: &Allowed<FoundTeam>,
+    id: InvitationId,
+) -> Result<Option<Invitation>, DbError> {
     let action = team.action();
     let revokes = matches!(action, Action::TeamMemberAdd | Action::TeamMemberRemove);
     assert!(revokes, "checked for {action} and used for taking an invitation back");
-    match INVITATIONS.get(tx, &id)? {
-        Some(invitation) if invitation.team == team.id => INVITATIONS.delete(tx, &id),
-        _ => Ok(false),
+    let found = INVITATIONS.get(tx, &id)?.filter(|invitation| invitation.team == team.id);
+    if found.is_some() {
+        INVITATIONS.delete(tx, &id)?;
     }
+    Ok(found)
 }
 
 /// Takes out every invitation of the address, for code that makes its person a member instead.

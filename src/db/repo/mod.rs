@@ -5,6 +5,7 @@ pub mod api_key;
 /// Artifacts and what holds them.
 pub mod artifact;
 pub mod audit;
+pub mod audit_log;
 pub mod custom_chart;
 pub mod custom_role;
 pub mod entity;
@@ -12,6 +13,7 @@ pub mod file;
 /// What is to be removed later.
 pub mod garbage;
 pub mod invitation;
+pub mod lease;
 /// The installed licence.
 pub mod licence;
 pub mod organization;

@@ -5,6 +5,7 @@ use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
 use crate::api::graphql::object::project::Project;
 use crate::api::graphql::request::Request;
+use crate::api::graphql::scalar::JsonString;
 use crate::app::project::UpsertProject;
 use crate::app::run::project_path;
 use async_graphql::{Context, InputObject, Object, SimpleObject};
@@ -19,7 +20,7 @@ pub(super) struct UpsertModelInput {
     repo: Option<String>,
     framework: Option<String>,
     access: Option<String>,
-    views: Option<String>,
+    views: Option<JsonString>,
     docker_image: Option<String>,
     is_benchmark: Option<bool>,
     is_published: Option<bool>,

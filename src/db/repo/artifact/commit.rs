@@ -106,7 +106,8 @@ pub enum CountingManifest {
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    Committed,
+    /// With this number.
+    Committed(u32),
     NoDraft,
     /// Manifests came while the entries were written: read them all again.
     OtherManifests,
@@ -155,7 +156,7 @@ pub fn finish(tx: &mut WriteTx<'_>, draft: &Allowed<FoundArtifact>, version: &Ve
         note_output(tx, run, draft.id)?;
     }
     garbage::discard_lines(tx, Garbage::BlobUploads { artifact: draft.id })?;
-    Ok(Finish::Committed)
+    Ok(Finish::Committed(number))
 }
 
 /// Gives a version more aliases, and its place in what another run has logged: for content that was logged again.
