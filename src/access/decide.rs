@@ -4,7 +4,8 @@ use super::action_set::ActionSet;
 use super::caller::{Caller, Principal};
 use super::explain::{Step, Witness};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Area, Cell, Column, Feature};
+use super::policy::{Action, Area, Cell, Column};
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use thiserror::Error;
 

@@ -3,9 +3,10 @@
 use super::caller::Caller;
 use super::decide::{Granted, Refusal, weigh};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Cell, Column, Feature};
+use super::policy::{Action, Cell, Column};
 use super::proof::Unchecked;
 use crate::domain::api_key::KeyScope;
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use std::fmt;
 

@@ -3,7 +3,7 @@
 use super::audit::{self, Event};
 use super::entity::knows_of;
 use super::existing::{existing, missing, name_of_existing};
-use super::{App, Error};
+use super::{App, Error, seat};
 use crate::access::{Action, ActionSet, Allowed, Caller, Licence, TeamRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::{custom_role, entity};
@@ -129,6 +129,9 @@ impl App {
             if changed != before {
                 check_free(tx, &changed, Some(id))?;
                 custom_role::update(tx, &found, id, &changed)?;
+                for holder in custom_role::holders(tx, id)? {
+                    seat::take(tx, holder, &licence)?;
+                }
                 record(tx, &caller, AuditAction::CustomRoleUpdate, &found, &changed)?;
             }
             Ok::<_, Error>((id, changed))
@@ -145,7 +148,11 @@ impl App {
         let deleted = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::CustomRoleDelete, &at, &licence)?;
             let (id, role) = named(tx, &found, &role)?;
+            let holders = custom_role::holders(tx, id)?;
             custom_role::delete(tx, &found, id, &role)?;
+            for holder in holders {
+                seat::settle(tx, holder)?;
+            }
             record(tx, &caller, AuditAction::CustomRoleDelete, &found, &role)?;
             Ok::<_, Error>(id)
         });

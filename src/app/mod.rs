@@ -36,6 +36,9 @@ pub mod invitation;
 /// When keys were last used.
 mod key_use;
 mod last_admin;
+mod latest;
+/// What may be newly used.
+pub mod licence;
 /// Runs that fall silent.
 mod liveness;
 /// Organizations.
@@ -56,6 +59,8 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// What a licence counts.
+mod seat;
 /// Accounts that are no people.
 pub mod service_account;
 #[cfg(test)]
@@ -86,20 +91,20 @@ pub mod user;
 
 pub use error::{Error, Trouble};
 
-use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
 use crate::domain::lease::WorkerId;
+use crate::domain::licence::LicenceKey;
 use crate::domain::setting::SettingValues;
 use crate::fetch::Fetcher;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `App::open` needs to know; plain values from the settings.
@@ -116,6 +121,8 @@ pub struct Opening {
     pub settings: Settings,
     /// System settings that nobody is to change while the server runs.
     pub fixed_settings: SettingValues,
+    /// Whose licences count.
+    pub trusted_keys: Vec<LicenceKey>,
     pub clock: Clock,
 }
 
@@ -187,6 +194,8 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("cannot read the system settings: {0}")]
     Settings(Error),
+    #[error("cannot read the licence: {0}")]
+    Licence(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -198,7 +207,7 @@ pub enum OpenError {
 pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
-    licence: Arc<RwLock<Licence>>,
+    licence: Arc<licence::CurrentLicence>,
     stores: Stores,
     signer: Arc<Signer>,
     settings: Arc<Settings>,
@@ -243,6 +252,7 @@ impl App {
         }
         let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
         let system_settings = Arc::new(setting::CurrentSettings::new(opening.fixed_settings.clone()));
+        let licence = Arc::new(licence::CurrentLicence::new(opening.trusted_keys.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
@@ -252,7 +262,7 @@ impl App {
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
-            licence: Arc::default(),
+            licence,
             stores,
             signer: Arc::new(Signer::new(&master, None)),
             system_settings,
@@ -270,13 +280,9 @@ impl App {
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
+        app.open_licence().await.map_err(OpenError::Licence)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
-    }
-
-    /// What the licence allows now.
-    fn licence(&self) -> Licence {
-        *self.licence.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time, for adapters whose requests count back from it.

@@ -7,7 +7,7 @@ use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::page::{PAGE, Page};
 use super::user::change::check_active;
-use super::{App, Error, last_admin};
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::user;
@@ -154,6 +154,7 @@ impl App {
                         last_admin::check_teams_of(tx, found.id, id)?;
                     }
                     let member = organization::put_member(tx, &found, id, role)?;
+                    seat::take(tx, id, &licence)?;
                     let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
                     let event = event.role(before.map(|before| before.role.as_str()), Some(role.as_str()));
                     audit::record(tx, &caller, event)?;
@@ -189,6 +190,7 @@ impl App {
             last_admin::check_organization(tx, found.id, id)?;
             last_admin::check_teams_of(tx, found.id, id)?;
             organization::remove_member(tx, &found, id)?;
+            seat::settle(tx, id)?;
             let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
             audit::record(tx, &caller, event.role(Some(member.role.as_str()), None))?;
             Ok::<_, Error>((found.id, id))

@@ -15,7 +15,7 @@ use super::page::{PAGE, Page};
 use super::service_account::HomeNamed;
 use super::team_role::{self, only_viewer};
 use super::user::change::check_active;
-use super::{App, Error, last_admin};
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
@@ -67,6 +67,7 @@ impl App {
             let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
             let at = existing(&caller, Action::TeamCreate, find(tx)?, &licence, gone)?;
             let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
+            seat::check_new_team(tx, &licence)?;
             let admins = people(tx, &input.admins)?;
             for (id, person) in &admins {
                 match organization::member(tx, at.id, *id)?.map(|member| member.role) {
@@ -84,6 +85,7 @@ impl App {
             for (id, person) in &admins {
                 let event = Event::new(AuditAction::TeamMember).team(&team).user(*id, person);
                 audit::record(tx, &caller, event.role(None, Some(TeamRole::Admin.as_str())))?;
+                seat::take(tx, *id, &licence)?;
             }
             Ok::<_, Error>((team, organization.clone()))
         });
@@ -220,6 +222,7 @@ impl App {
                     member
                 }
             };
+            seat::take(tx, user, &licence)?;
             Ok::<_, Error>((found.id, user, membership(tx, user, person, &member)?))
         });
         let (team, user, member) = put.await?;
@@ -254,6 +257,7 @@ impl App {
             let (user, member) = place.ok_or_else(no_member)?;
             last_admin::check_team(tx, found.id, user)?;
             team::remove_member(tx, &found, user)?;
+            seat::settle(tx, user)?;
             let person = user::get(tx, user)?.ok_or_else(no_member)?;
             let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
             let was = team_role::name_of(tx, member.given())?;

@@ -8,7 +8,7 @@ pub mod list;
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, api_key, invitation, last_admin};
+use super::{App, Error, api_key, invitation, last_admin, seat};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::db::repo::{self, entity};
@@ -91,6 +91,7 @@ impl App {
                 api_key::tell(tx, &caller, AuditAction::UserCreateApiKey, (*key, record))?;
             }
             invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;

@@ -7,6 +7,8 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod license;
+mod license_authority;
 mod member;
 mod opening;
 mod organization;
@@ -51,6 +53,12 @@ enum Command {
     /// Teams and who belongs to them.
     #[command(subcommand)]
     Team(team::Team),
+    /// Show, install and verify licences.
+    #[command(subcommand)]
+    License(license::License),
+    /// Make licences, for whoever distributes this server.
+    #[command(subcommand)]
+    LicenseAuthority(license_authority::LicenseAuthority),
     /// Who may do what, and why.
     #[command(subcommand)]
     Access(access::Access),
@@ -104,6 +112,8 @@ pub fn run() -> ExitCode {
         Command::Project(command) => project::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Team(command) => team::run(command),
+        Command::License(command) => license::run(command),
+        Command::LicenseAuthority(command) => license_authority::run(command),
         Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),

@@ -3,6 +3,7 @@
 mod activity;
 mod artifact;
 mod audit;
+mod licence;
 mod people;
 mod profile;
 mod role;
@@ -33,8 +34,10 @@ use crate::domain::id::{
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::lease::Lease;
+use crate::domain::licence::{Deployment, InstalledLicence, LatestTime};
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
+use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
@@ -235,6 +238,13 @@ pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133
 /// Those that were changed, by their keys.
 pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
+pub const LICENCE: Table<(), InstalledLicence> = Table::new(141, "licence");
+pub const LATEST_TIME: Table<(), LatestTime> = Table::new(142, "latest_time");
+pub const DEPLOYMENT: Table<(), Deployment> = Table::new(143, "deployment");
+/// The seats that people take, and how many of each kind these are.
+pub const SEATS: Table<UserId, Seat> = Table::new(144, "seats");
+pub const SEAT_COUNTS: Table<(), SeatCounts> = Table::new(145, "seat_counts");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, Written> = Table::new(160, "audit_pending");
 /// The log, numbered from 1.
@@ -297,6 +307,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
         &SETTINGS,
+        &LICENCE,
+        &LATEST_TIME,
+        &DEPLOYMENT,
+        &SEATS,
+        &SEAT_COUNTS,
         &AUDIT_PENDING,
         &AUDIT_LOG,
         &AUDIT_HEAD,

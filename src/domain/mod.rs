@@ -30,10 +30,14 @@ pub mod invitation;
 pub mod json;
 /// Work that one process at a time does.
 pub mod lease;
+/// Licences: what one says, and the file it comes in.
+pub mod licence;
 /// Names of people, teams and organizations.
 pub mod name;
 /// Where a request came from.
 pub mod origin;
+/// Bytes as text.
+pub mod pem;
 pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
@@ -41,6 +45,8 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// What a licence counts of people.
+pub mod seat;
 /// Text that must not be printed.
 pub mod secret;
 /// What administrators change while the server runs.

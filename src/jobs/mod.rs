@@ -6,6 +6,7 @@ mod audit;
 mod expiry;
 mod garbage;
 mod key_use;
+mod licence;
 mod liveness;
 mod outside_image;
 mod purge;
@@ -31,6 +32,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), outside_image::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));

@@ -8,6 +8,9 @@ mod artifact_permission;
 mod audit;
 mod cli;
 mod explain;
+#[path = "../harness/licence.rs"]
+mod licence;
+mod license;
 mod organization;
 mod people;
 mod permission;

@@ -5,6 +5,7 @@ mod api_key;
 mod csv;
 pub mod error;
 mod extract;
+mod license;
 mod member;
 mod openapi;
 mod organization;

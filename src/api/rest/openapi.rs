@@ -2,8 +2,8 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, organization, organization_people, profile, project, role, run, service_account, setting, team,
-    team_setting, user,
+    access, api_key, license, organization, organization_people, profile, project, role, run, service_account, setting,
+    team, team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
@@ -85,6 +85,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::list,
         setting::put,
         setting::reset,
+        license::get,
+        license::put,
         access::explain,
         describe,
     ),

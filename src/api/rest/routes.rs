@@ -2,8 +2,8 @@
 
 use super::error::RestError;
 use super::{
-    access, api_key, openapi, organization, organization_people, profile, project, role, run, service_account, setting,
-    team, team_setting, user,
+    access, api_key, license, openapi, organization, organization_people, profile, project, role, run, service_account,
+    setting, team, team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -99,6 +99,8 @@ fn routes() -> Vec<Route> {
         get("/api/v1/settings", setting::list),
         put("/api/v1/settings/{key}", setting::put),
         delete("/api/v1/settings/{key}", setting::reset),
+        get("/api/v1/license", license::get),
+        put("/api/v1/license", license::put),
         get("/api/v1/access/explain", access::explain),
         get("/api/v1/openapi.json", openapi::describe),
     ]

@@ -14,10 +14,14 @@ pub mod file;
 pub mod garbage;
 pub mod invitation;
 pub mod lease;
+/// The installed licence.
+pub mod licence;
 pub mod organization;
 pub mod project;
 pub mod project_member;
 pub mod run;
+/// Who takes which kind of seat.
+pub mod seat;
 /// Accounts that are no people.
 pub mod service_account;
 /// System settings.

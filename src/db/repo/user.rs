@@ -1,6 +1,6 @@
 //! People and their personal entities.
 
-use super::{entity, project_member, team};
+use super::{entity, project_member, seat, team};
 use crate::access::{Action, Allowed, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -115,6 +115,7 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
         }
     }
     project_member::remove_person(tx, *id)?;
+    seat::give_back(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
     LAST_ACTIVE.delete(tx, id)?;
     USERS.delete(tx, id)?;
