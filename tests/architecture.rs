@@ -13,8 +13,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &["domain", "access", "db"]),
     ("storage", &["domain", "access", "db", "secrets"]),
     ("history", &["domain", "access", "db", "storage"]),
+    ("fetch", &["domain"]),
     ("mail", &["domain"]),
-    ("app", &["domain", "access", "db", "secrets", "storage", "history", "mail"]),
+    ("app", &["domain", "access", "db", "secrets", "storage", "history", "fetch", "mail"]),
     ("jobs", &["domain", "access", "db", "secrets", "storage", "history", "app"]),
     ("api", &["domain", "access", "secrets", "app"]),
     (

@@ -1,9 +1,10 @@
 //! Who asks, and how much of their rights the key they came with leaves them.
 
 use super::policy::{Action, Area};
-use crate::domain::id::UserId;
+use crate::domain::api_key::KeyScope;
+use crate::domain::id::{ApiKeyId, UserId};
 use crate::domain::origin::Origin;
-use serde::{Deserialize, Serialize};
+use crate::domain::user::ServiceHome;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,17 +19,6 @@ pub enum Principal {
     Operator,
     /// Background jobs.
     System,
-}
-
-/// What an API key leaves of its person's rights; a session has [`KeyScope::Full`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyScope {
-    /// All rights of the person; people know it as "admin".
-    #[serde(rename = "admin")]
-    Full,
-    Write,
-    Read,
 }
 
 impl KeyScope {
@@ -50,6 +40,14 @@ fn writes(action: Action) -> bool {
         && !matches!(action, Action::RegistryAdminChange | Action::ProtectedAliasChange | Action::ProjectVisibility)
 }
 
+/// The API key that a request came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresentedKey {
+    pub id: ApiKeyId,
+    /// It is for some teams or projects only; which, is read with the grants.
+    pub is_confined: bool,
+}
+
 /// What the administrators of the instance have decided for everybody, as it was when the request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstanceRules {
@@ -69,6 +67,9 @@ impl InstanceRules {
 pub struct Caller {
     pub principal: Principal,
     pub scope: KeyScope,
+    pub key: Option<PresentedKey>,
+    /// The principal is a service account of this team or organization.
+    pub service: Option<ServiceHome>,
     /// For the audit log; nothing is decided by it.
     pub origin: Origin,
     pub instance: InstanceRules,
@@ -81,14 +82,26 @@ impl Caller {
 
     /// With all rights of the principal.
     const fn whole(principal: Principal) -> Self {
-        Self { principal, scope: KeyScope::Full, origin: Origin::LOCAL, instance: InstanceRules::DEFAULT }
+        Self {
+            principal,
+            scope: KeyScope::Full,
+            key: None,
+            service: None,
+            origin: Origin::LOCAL,
+            instance: InstanceRules::DEFAULT,
+        }
     }
 
     pub const fn user(id: UserId, system_admin: bool, scope: KeyScope) -> Self {
         Self { scope, ..Self::whole(Principal::User { id, system_admin }) }
     }
 
-    /// The person who asks, if it is one.
+    /// The key that they came with, if it is for some teams or projects only.
+    pub fn confined_key(&self) -> Option<ApiKeyId> {
+        self.key.filter(|key| key.is_confined).map(|key| key.id)
+    }
+
+    /// The person or service account who asks, if it is one.
     pub fn user_id(&self) -> Option<UserId> {
         match self.principal {
             Principal::User { id, .. } => Some(id),

@@ -1,8 +1,11 @@
 //! The one place where roles come together into an answer. Pure: all it knows is handed to it.
 
+use super::action_set::ActionSet;
 use super::caller::{Caller, Principal};
+use super::explain::{Step, Witness};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Area, Cell, Column, Feature};
+use super::policy::{Action, Area, Cell, Column};
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use thiserror::Error;
 
@@ -29,6 +32,8 @@ pub enum Reason {
     Role,
     #[error("the scope of this API key does not cover it; use a key with a wider scope")]
     KeyScope,
+    #[error("the team was deleted; for a while a system admin can still restore it")]
+    InTrash,
     #[error("personal projects are turned off on this server; name a team as the entity")]
     PersonalProjects,
 }
@@ -36,22 +41,70 @@ pub enum Reason {
 /// Whether the caller may do the action on the object whose grants are given.
 /// Roles give, the key's scope takes away, and last the licence is asked for.
 pub fn decide(caller: &Caller, action: Action, grants: &Grants, licence: &Licence) -> Result<(), Refusal> {
+    weigh(caller, action, grants, licence, &mut ())
+}
+
+/// The same before a witness, who hears each step.
+pub(super) fn weigh(
+    caller: &Caller,
+    action: Action,
+    grants: &Grants,
+    licence: &Licence,
+    witness: &mut impl Witness,
+) -> Result<(), Refusal> {
     if caller.principal == Principal::System {
+        witness.hear(Step::System);
         return Ok(());
     }
-    let granted = granted(caller, action, grants);
-    if granted != Granted::Yes {
-        return Err(refusal(caller, action, grants, granted));
+    if caller.confined_key().is_some() {
+        witness.hear(Step::WithinKey(grants.within_key));
+        if !grants.within_key {
+            let refusal = outside_key(action);
+            witness.hear(Step::Sees(refusal != Refusal::Hidden));
+            return Err(refusal);
+        }
     }
-    if !caller.scope.covers(action) {
+    if grants.in_trash && action != Action::TeamRestore {
+        let refusal = in_trash(action, grants);
+        witness.hear(Step::InTrash);
+        witness.hear(Step::Sees(refusal != Refusal::Hidden));
+        return Err(refusal);
+    }
+    let granted = granted(caller, action, grants, witness);
+    if granted != Granted::Yes {
+        let refusal = refusal(caller, action, grants, granted);
+        witness.hear(Step::Sees(refusal != Refusal::Hidden));
+        return Err(refusal);
+    }
+    let is_covered = caller.scope.covers(action);
+    witness.hear(Step::KeyScope(caller.scope, is_covered));
+    if !is_covered {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
     }
     if grants.closed && fills_projects(action) {
+        witness.hear(Step::PersonalProjectsOff);
         return Err(Refusal::Forbidden { action, reason: Reason::PersonalProjects });
     }
-    match action.rule().needs {
-        Some(feature) if !licence.has(feature) => Err(Refusal::NotLicensed { feature }),
-        _ => Ok(()),
+    let Some(feature) = action.rule().needs else { return Ok(()) };
+    let is_licensed = licence.has(feature);
+    witness.hear(Step::Licence(feature, is_licensed));
+    if is_licensed { Ok(()) } else { Err(Refusal::NotLicensed { feature }) }
+}
+
+/// A key for some teams or projects is as good as its owner would be who belongs to nothing else.
+fn outside_key(action: Action) -> Refusal {
+    match action.area() {
+        // These name no object that could be hidden.
+        Area::Keys | Area::System => Refusal::Forbidden { action, reason: Reason::KeyScope },
+        _ => Refusal::Hidden,
+    }
+}
+
+/// A deleted team is there for nobody. Who was in it is told why their work ends; to look at there is nothing.
+fn in_trash(action: Action, grants: &Grants) -> Refusal {
+    match grants.team {
+        Some(_) if !action.is_read() => Refusal::Forbidden { action, reason: Reason::InTrash },
+        _ => Refusal::Hidden,
     }
 }
 
@@ -63,7 +116,7 @@ fn fills_projects(action: Action) -> bool {
 
 /// What all roles of the caller give together, best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Granted {
+pub enum Granted {
     No,
     /// It would be allowed on an object of the caller's own.
     OnlyOwn,
@@ -84,7 +137,7 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
 
 /// Whether the caller may learn that objects of this area, with these grants, exist.
 fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
-    let may = |action| granted(caller, action, grants) == Granted::Yes;
+    let may = |action| granted(caller, action, grants, &mut ()) == Granted::Yes;
     let signed_in = caller.principal != Principal::Anonymous;
     match area {
         Area::Project | Area::Experiments | Area::Reports | Area::Artifacts => may(Action::ProjectRead),
@@ -99,37 +152,61 @@ fn sees(caller: &Caller, area: Area, grants: &Grants) -> bool {
     }
 }
 
-fn granted(caller: &Caller, action: Action, grants: &Grants) -> Granted {
+fn granted(caller: &Caller, action: Action, grants: &Grants, witness: &mut impl Witness) -> Granted {
     match caller.principal {
         Principal::System => Granted::Yes,
-        Principal::Operator => best(action, grants, [Column::TeamAdmin, Column::SystemAdmin]),
+        Principal::Operator => best(action, grants, [Column::TeamAdmin, Column::SystemAdmin], witness),
         Principal::Anonymous => {
             let visible = grants.anonymous_reading && grants.visibility == Some(Visibility::Public);
-            if visible && reads_project(action) { Granted::Yes } else { Granted::No }
+            let granted = if visible && reads_project(action) { Granted::Yes } else { Granted::No };
+            witness.hear(Step::ByVisibility(granted));
+            granted
         }
         Principal::User { system_admin, .. } => {
             let organization_admin = grants.organization == Some(OrganizationRole::Admin);
             let role = role_for(action, grants);
+            witness.hear(Step::Counts(role));
             let columns = [
                 system_admin.then_some(Column::SystemAdmin),
                 organization_admin.then_some(Column::OrgAdmin),
                 role.map(column_of),
                 registry_column(action, grants, role),
             ];
-            let by_role = best(action, grants, columns.into_iter().flatten());
-            let by_custom_role = if is_added(action, grants) { Granted::Yes } else { Granted::No };
-            by_role.max(by_visibility(action, grants, role)).max(by_custom_role).max(by_switch(action, grants, role))
+            let by_role = best(action, grants, columns.into_iter().flatten(), witness);
+            let by_visibility = by_visibility(caller, action, grants, role);
+            if grants.visibility.is_some() {
+                witness.hear(Step::ByVisibility(by_visibility));
+            }
+            let is_added = is_added(action, grants);
+            if grants.added != ActionSet::default() {
+                witness.hear(Step::ByCustomRole(is_added));
+            }
+            let may_invite = by_switch(caller, action, grants, role);
+            if may_invite {
+                witness.hear(Step::ByInvitationSwitch);
+            }
+            let beyond = if is_added || may_invite { Granted::Yes } else { Granted::No };
+            by_role.max(by_visibility).max(beyond)
         }
     }
 }
 
 /// The best cell among the columns.
-fn best(action: Action, grants: &Grants, columns: impl IntoIterator<Item = Column>) -> Granted {
-    let read = |column| match action.rule().cell(column) {
-        Cell::Yes => Granted::Yes,
-        Cell::Own if grants.owns => Granted::Yes,
-        Cell::Own => Granted::OnlyOwn,
-        Cell::No | Cell::None => Granted::No,
+fn best(
+    action: Action,
+    grants: &Grants,
+    columns: impl IntoIterator<Item = Column>,
+    witness: &mut impl Witness,
+) -> Granted {
+    let read = |column| {
+        let cell = action.rule().cell(column);
+        witness.hear(Step::Cell(column, cell));
+        match cell {
+            Cell::Yes => Granted::Yes,
+            Cell::Own if grants.owns => Granted::Yes,
+            Cell::Own => Granted::OnlyOwn,
+            Cell::No | Cell::None => Granted::No,
+        }
     };
     columns.into_iter().map(read).max().unwrap_or(Granted::No)
 }
@@ -172,9 +249,10 @@ fn is_added(action: Action, grants: &Grants) -> bool {
 }
 
 /// Where the team lets its members invite, they bring in people who have no more than themselves.
-fn by_switch(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
-    let invites = matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
-    if grants.members_invite && invites && role >= Some(TeamRole::Member) { Granted::Yes } else { Granted::No }
+/// A service account knows nobody.
+fn by_switch(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> bool {
+    let invites = caller.service.is_none() && matches!(action, Action::TeamMemberAdd | Action::RoleAssignViewOnly);
+    grants.members_invite && invites && role >= Some(TeamRole::Member)
 }
 
 /// Team admins stay admins, view-only people stay view-only, and a restricted project is for the
@@ -203,10 +281,13 @@ fn registry_column(action: Action, grants: &Grants, role: Option<TeamRole>) -> O
 }
 
 /// What a project's visibility gives to every signed-in user. Who is view-only there stays so.
-fn by_visibility(action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+/// A service account finds only open projects outside its home, and those that anybody may read.
+fn by_visibility(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+    let is_guest = caller.service.is_some() && role.is_none();
     let view_only = role == Some(TeamRole::ViewOnly) || grants.organization == Some(OrganizationRole::Viewer);
     let reads = if view_only { reads_project(action) && action.is_read() } else { reads_project(action) };
     match grants.visibility {
+        Some(Visibility::Public) if is_guest && !grants.anonymous_reading => Granted::No,
         Some(Visibility::Open | Visibility::Public) if reads => Granted::Yes,
         Some(Visibility::Open) if !view_only => in_open_project(action, grants),
         _ => Granted::No,
@@ -223,7 +304,7 @@ fn in_open_project(action: Action, grants: &Grants) -> Granted {
     match (action, action.area()) {
         (Action::ArtifactDelete, _) => Granted::No,
         (Action::RunUpdate, _) if !grants.owns => Granted::OnlyOwn,
-        (_, Area::Experiments | Area::Reports | Area::Artifacts) => best(action, grants, [Column::Member]),
+        (_, Area::Experiments | Area::Reports | Area::Artifacts) => best(action, grants, [Column::Member], &mut ()),
         _ => Granted::No,
     }
 }

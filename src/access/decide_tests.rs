@@ -1,8 +1,10 @@
 //! The rules by which roles come together, one claim per test.
 
 use super::*;
-use crate::access::caller::KeyScope;
-use crate::domain::id::UserId;
+use crate::access::caller::PresentedKey;
+use crate::domain::api_key::KeyScope;
+use crate::domain::id::{ApiKeyId, EntityId, UserId};
+use crate::domain::user::ServiceHome;
 
 const USER: Caller = Caller::user(UserId(7), false, KeyScope::Full);
 const SYSTEM_ADMIN: Caller = Caller::user(UserId(1), true, KeyScope::Full);
@@ -354,6 +356,54 @@ fn jobs_may_everything() {
     assert!(Action::ALL.iter().all(|&action| ask(Caller::SYSTEM, action, Grants::default()).is_ok()));
 }
 
+/// A key of that person for some teams or projects.
+fn confined(caller: Caller) -> Caller {
+    Caller { key: Some(PresentedKey { id: ApiKeyId(3), is_confined: true }), ..caller }
+}
+
+#[test]
+fn a_limited_key_opens_nothing_outside_of_what_it_is_limited_to() {
+    let grants =
+        Grants { personal: true, anonymous_reading: true, owns: true, ..in_team(TeamRole::Admin, Visibility::Open) };
+    let keyed = |caller, action, within_key| ask(confined(caller), action, Grants { within_key, ..grants });
+    for &action in Action::ALL {
+        for caller in [USER, SYSTEM_ADMIN] {
+            assert_eq!(keyed(caller, action, true), ask(caller, action, grants), "{action}");
+            let expected = match action.area() {
+                Area::Keys | Area::System => forbidden(action, Reason::KeyScope),
+                _ => Err(Refusal::Hidden),
+            };
+            assert_eq!(keyed(caller, action, false), expected, "{action}");
+        }
+    }
+}
+
+#[test]
+fn a_limited_key_gives_nothing_that_its_owner_may_not() {
+    let grants = Grants { within_key: true, ..in_team(TeamRole::ViewOnly, Visibility::Team) };
+    assert_eq!(ask(confined(USER), Action::RunLog, grants), forbidden(Action::RunLog, Reason::Role));
+    let elsewhere = Grants { within_key: true, ..outside(Visibility::Team) };
+    assert_eq!(ask(confined(USER), Action::RunRead, elsewhere), Err(Refusal::Hidden));
+}
+
+#[test]
+fn a_service_account_is_a_member_at_home_and_finds_only_open_projects_elsewhere() {
+    let account = Caller { service: Some(ServiceHome::Team(EntityId(1))), ..USER };
+    for visibility in [Visibility::Open, Visibility::Public, Visibility::Team] {
+        assert_eq!(ask(account, Action::RunLog, in_team(TeamRole::Member, visibility)), Ok(()), "{visibility:?}");
+    }
+    let restricted = in_team(TeamRole::Member, Visibility::Restricted);
+    assert_eq!(ask(account, Action::RunRead, restricted), Err(Refusal::Hidden));
+    assert_eq!(ask(account, Action::RunLog, invited(restricted, TeamRole::Member)), Ok(()));
+
+    assert_eq!(ask(account, Action::RunLog, outside(Visibility::Open)), Ok(()));
+    for visibility in [Visibility::Public, Visibility::Team, Visibility::Restricted] {
+        assert_eq!(ask(account, Action::RunRead, outside(visibility)), Err(Refusal::Hidden), "{visibility:?}");
+    }
+    let for_anybody = Grants { anonymous_reading: true, ..outside(Visibility::Public) };
+    assert_eq!(ask(account, Action::RunRead, for_anybody), Ok(()));
+}
+
 #[test]
 fn refusals_say_what_to_do() {
     let refusal = Refusal::Forbidden { action: Action::RunLog, reason: Reason::Role };
@@ -367,4 +417,24 @@ fn refusals_say_what_to_do() {
 
 fn every_feature() -> Licence {
     Licence::of(Action::ALL.iter().filter_map(|action| action.rule().needs))
+}
+
+#[test]
+fn a_deleted_team_is_there_for_nobody_and_tells_its_members_why_they_are_refused() {
+    let system_admin = Caller::user(UserId(1), true, KeyScope::Full);
+    let trash = |team| Grants { team, in_trash: true, visibility: Some(Visibility::Open), ..Grants::default() };
+    let decided = |caller: &Caller, action, team| decide(caller, action, &trash(team), &Licence::none());
+
+    for &action in Action::ALL.iter().filter(|action| **action != Action::TeamRestore) {
+        assert!(decided(&Caller::OPERATOR, action, None) == Err(Refusal::Hidden), "{action}");
+        assert!(decided(&system_admin, action, None) == Err(Refusal::Hidden), "{action}");
+        let member = decided(&Caller::user(UserId(2), false, KeyScope::Full), action, Some(TeamRole::Admin));
+        match member {
+            Err(Refusal::Hidden) => assert!(action.is_read(), "{action}"),
+            Err(Refusal::Forbidden { reason: Reason::InTrash, .. }) => assert!(!action.is_read(), "{action}"),
+            other => panic!("{action}: {other:?}"),
+        }
+    }
+    assert_eq!(decided(&system_admin, Action::TeamRestore, None), Ok(()));
+    assert_eq!(decided(&Caller::SYSTEM, Action::RunLog, None), Ok(()));
 }

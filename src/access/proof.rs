@@ -1,9 +1,10 @@
 //! The proof that a check was made: what is found is `Unchecked`, what may be used is `Allowed`.
 
-use super::caller::{Caller, KeyScope};
+use super::caller::Caller;
 use super::decide::{Refusal, decide};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Cell};
+use crate::domain::api_key::KeyScope;
 use crate::domain::id::UserId;
 use std::ops::Deref;
 
@@ -19,6 +20,15 @@ impl<T> Unchecked<T> {
     /// For the code that reads objects and the grants beside them.
     pub(crate) fn new(value: T, grants: Grants) -> Self {
         Self { value, grants }
+    }
+
+    /// The grants alone, for who asks about them and not about the value.
+    pub fn forget(self) -> Unchecked<()> {
+        Unchecked { value: (), grants: self.grants }
+    }
+
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
     }
 }
 

@@ -12,9 +12,9 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         Error::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-        Error::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+        Error::Conflict(_) | Error::Taken { .. } => (StatusCode::CONFLICT, "conflict"),
         Error::NotFound(_) | Error::Refused(Refusal::Hidden) => (StatusCode::NOT_FOUND, "not_found"),
-        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::Unauthenticated | Error::DeadKey(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
         Error::SignIn(SignInError::Wrong) => (StatusCode::UNAUTHORIZED, "wrong_sign_in"),
         Error::SignIn(SignInError::CodeNeeded) => (StatusCode::UNAUTHORIZED, "second_factor_needed"),

@@ -23,7 +23,7 @@ impl App {
     /// Takes back everything after the step. Needs the right to delete the run.
     pub async fn rewind_run(&self, caller: &Caller, path: RunPath, step: i64) -> Result<Allowed<FoundRun>, Error> {
         let (caller, licence) = (*caller, self.licence());
-        let (at, may_read) = (path.clone(), licence.clone());
+        let (at, may_read) = (path.clone(), licence);
         let found = self.db.read(move |tx| existing(tx, &caller, &at, Action::RunDelete, &may_read)).await?;
         let cut = self.plan_cut(&found, step).await?;
         let rewound = self.db.write(move |tx| {

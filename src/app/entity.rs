@@ -6,7 +6,7 @@ use super::run::{RunPath, run_path};
 use super::{App, Error};
 use crate::access::{Action, Caller, Licence, Principal, Refusal};
 use crate::db::repo::entity::{self, FoundEntity};
-use crate::db::repo::team;
+use crate::db::repo::{team, user};
 use crate::db::schema::{ENTITIES, ORGANIZATIONS};
 use crate::db::tx::Read;
 use crate::domain::entity::EntityKind;
@@ -81,10 +81,17 @@ impl App {
         let (caller, licence) = (*caller, self.licence());
         let found = self.db.read(move |tx| {
             let mut seen = Vec::new();
-            if caller.user_id() == Some(person) {
+            let own = match user::get(tx, person)? {
+                Some(user) => match user.service {
+                    Some(home) => entity::teams_of_service_account(tx, home, user.entity)?,
+                    None => entity::teams_of(tx, person)?,
+                },
+                None => Vec::new(),
+            };
+            if caller.user_id() == Some(person) && caller.service.is_none() {
                 seen.extend(entity::personal_of(tx, &caller)?.map(SeenEntity::from));
             }
-            for team in entity::teams_of(tx, person)? {
+            for team in own {
                 if knows_of(tx, &caller, &team, &licence)? {
                     seen.push(team.into());
                 }
@@ -138,6 +145,7 @@ impl App {
             let id = match found.entity.kind {
                 EntityKind::Team(organization) | EntityKind::Organization(organization) => Some(organization),
                 EntityKind::Person(person) => entity::organizations_of(tx, person)?.into_iter().next(),
+                EntityKind::ServiceAccount(_) => None,
             };
             match id {
                 Some(id) => Ok::<_, Error>(organization(tx, id)?),
@@ -158,6 +166,9 @@ fn organization(tx: &impl Read, id: OrganizationId) -> Result<Option<SeenOrganiz
 /// Whether the caller may learn that the entity exists: a team by its own rule, the others by belonging to them or by
 /// administering the instance.
 pub(super) fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
+    if let EntityKind::ServiceAccount(_) = found.entity.kind {
+        return Ok(false); // a name, and nothing behind it
+    }
     if let EntityKind::Team(_) = found.entity.kind {
         let team = entity::get(tx, caller, found.id)?;
         return Ok(seen(caller, Action::TeamRead, team, licence)?.is_some());

@@ -21,6 +21,9 @@ pub enum Error {
     TooLarge(String),
     #[error("{0}")]
     Conflict(String),
+    /// Choose another: what the field says is somebody else's already.
+    #[error("{message}")]
+    Taken { field: &'static str, message: String },
     /// Of several things that were named, some are not the caller's to do this with; they are listed.
     #[error("{0}")]
     Forbidden(String),
@@ -53,6 +56,9 @@ pub enum Error {
     /// Another server that is needed did not do its part; its own words.
     #[error("{0}")]
     Outside(String),
+    /// There is a key, and it does not work now: says why.
+    #[error("{0}")]
+    DeadKey(&'static str),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
@@ -81,6 +87,18 @@ impl Error {
             Self::Store(StoreError::Unavailable(_)) => Trouble::Busy,
             Self::Db(DbError::Busy | DbError::Unavailable(_) | DbError::TooLong(_)) => Trouble::Busy,
             _ => Trouble::Defect,
+        }
+    }
+
+    fn taken(field: &'static str, message: &str) -> Self {
+        Self::Taken { field, message: message.to_owned() }
+    }
+
+    /// The same where a request calls a name by another word.
+    pub(super) fn with_name_as(self, word: &'static str) -> Self {
+        match self {
+            Self::Taken { field: "name", message } => Self::Taken { field: word, message },
+            other => other,
         }
     }
 
@@ -128,9 +146,9 @@ damaged!(ChunkError, SegmentError, BadFacts, JsonError);
 impl From<PutError> for Error {
     fn from(error: PutError) -> Self {
         match error {
-            PutError::Taken("users") => Self::Conflict("another person has this e-mail address".into()),
-            PutError::Taken("api_keys") => Self::Conflict("this API key is in use already".into()),
-            PutError::Taken(_) => Self::Conflict("this name is taken; names differ by more than case".into()),
+            PutError::Taken("users") => Self::taken("email", "another person has this e-mail address"),
+            PutError::Taken("api_keys") => Self::taken("api_key", "this API key is in use already"),
+            PutError::Taken(_) => Self::taken("name", "this name is taken; names differ by more than case"),
             PutError::Db(error) => Self::Db(error),
         }
     }

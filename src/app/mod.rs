@@ -2,9 +2,11 @@
 
 /// What signing in needs besides the database.
 pub mod account;
+/// When people were last active.
+mod activity;
 /// Alerts of runs.
 mod alert;
-/// API keys of people.
+/// API keys of people and service accounts.
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
@@ -17,6 +19,7 @@ mod branch;
 /// Checking and writing out everything.
 pub mod check;
 mod check_artifacts;
+mod check_images;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
@@ -27,12 +30,19 @@ pub mod custom_role;
 pub mod entity;
 mod error;
 mod existing;
+/// Why somebody may or may not do something.
+pub mod explain;
 /// Run files: names, contents, and the URLs that lead to them.
 pub mod file;
 /// Reading what was logged.
 pub mod history;
 pub mod invitation;
+/// When keys were last used.
+mod key_use;
 mod last_admin;
+mod latest;
+/// What may be newly used.
+pub mod licence;
 /// Runs that fall silent.
 mod liveness;
 /// Sending mails.
@@ -57,8 +67,14 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// What a licence counts.
+mod seat;
 /// Authenticator apps and recovery codes.
 pub mod second_factor;
+/// Accounts that are no people.
+pub mod service_account;
+#[cfg(test)]
+mod service_account_tests;
 /// Sessions that are there.
 pub mod session;
 /// System settings.
@@ -83,6 +99,8 @@ pub mod team_setting;
 pub(crate) mod testing;
 /// Bytes behind signed tokens.
 pub mod transfer;
+#[cfg(test)]
+mod transfer_tests;
 /// Emptying the trash.
 mod trash;
 /// People.
@@ -91,20 +109,21 @@ pub mod user;
 
 pub use error::{Error, Trouble};
 
-use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
 use crate::domain::lease::WorkerId;
+use crate::domain::licence::LicenceKey;
 use crate::domain::setting::SettingValues;
+use crate::fetch::Fetcher;
 use crate::mail::Mailer;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `App::open` needs to know; plain values from the settings.
@@ -123,6 +142,8 @@ pub struct Opening {
     pub mailer: Option<Mailer>,
     /// System settings that nobody is to change while the server runs.
     pub fixed_settings: SettingValues,
+    /// Whose licences count.
+    pub trusted_keys: Vec<LicenceKey>,
     pub clock: Clock,
 }
 
@@ -197,6 +218,8 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("cannot read the system settings: {0}")]
     Settings(Error),
+    #[error("cannot read the licence: {0}")]
+    Licence(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -209,7 +232,7 @@ pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
     account: Arc<account::Account>,
-    licence: Arc<RwLock<Licence>>,
+    licence: Arc<licence::CurrentLicence>,
     stores: Stores,
     signer: Arc<Signer>,
     settings: Arc<Settings>,
@@ -224,6 +247,11 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
+    /// Which keys were used lately.
+    key_uses: Arc<key_use::KeyUses>,
+    activity: Arc<activity::Activity>,
+    /// Brings images from other hosts.
+    fetcher: Arc<Fetcher>,
     /// What was read and is not yet written into the audit log.
     reads: Arc<audit::Reads>,
     /// This process, for work that one at a time does.
@@ -250,6 +278,7 @@ impl App {
         }
         let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
         let system_settings = Arc::new(setting::CurrentSettings::new(opening.fixed_settings.clone()));
+        let licence = Arc::new(licence::CurrentLicence::new(opening.trusted_keys.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
@@ -260,14 +289,17 @@ impl App {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
             account: Arc::new(account::Account::new(&master, mailer)),
-            licence: Arc::default(),
+            licence,
             stores,
             signer: Arc::new(Signer::new(&master, None)),
             system_settings,
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
+            key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
+            activity: Arc::default(),
+            fetcher: Arc::default(),
             settings,
             clock,
             reads: Arc::default(),
@@ -275,13 +307,9 @@ impl App {
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
+        app.open_licence().await.map_err(OpenError::Licence)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
-    }
-
-    /// What the licence allows now.
-    fn licence(&self) -> Licence {
-        *self.licence.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time, for adapters whose requests count back from it.

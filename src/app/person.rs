@@ -5,7 +5,9 @@ use crate::access::{Caller, Principal, TeamRole};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
+use crate::domain::name::EntityName;
 use crate::domain::user::User;
 
 /// The client takes the members of a team as one list.
@@ -17,6 +19,10 @@ pub struct Person {
     pub id: UserId,
     pub username: String,
     pub full_name: Option<String>,
+    /// Where a run of theirs goes that names no entity.
+    pub entity: String,
+    pub is_service_account: bool,
+    pub deactivated_at: Option<Timestamp>,
     /// For themself and for system admins.
     pub private: Option<PrivateFacts>,
 }
@@ -34,13 +40,32 @@ impl Person {
             Principal::Operator | Principal::System => true,
             Principal::Anonymous => false,
         };
-        let private = knows.then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
-        Self { id, username: user.name.to_string(), full_name: user.full_name, private }
+        // A service account has no address.
+        let private = (knows && user.service.is_none())
+            .then_some(PrivateFacts { email: user.email, is_system_admin: user.system_admin });
+        let username = user.name.to_string();
+        Self {
+            id,
+            entity: username.clone(),
+            username,
+            full_name: user.full_name,
+            is_service_account: user.service.is_some(),
+            deactivated_at: user.deactivated_at,
+            private,
+        }
     }
 
     /// Stands where the owner of something was deleted.
     pub fn deleted(username: &str) -> Self {
-        Self { id: UserId(0), username: username.to_owned(), full_name: None, private: None }
+        Self {
+            id: UserId(0),
+            username: username.to_owned(),
+            full_name: None,
+            entity: username.to_owned(),
+            is_service_account: false,
+            deactivated_at: None,
+            private: None,
+        }
     }
 }
 
@@ -64,11 +89,18 @@ impl App {
         let found = self.db.read(move |tx| {
             let mut found = Vec::new();
             for id in ids {
-                found.extend(user::get(tx, id)?.map(|user| (id, user)));
+                let Some(user) = user::get(tx, id)? else { continue };
+                // A person's own entity is called like them.
+                let team = user.service.map(|_| entity::name_of(tx, user.entity)).transpose()?.flatten();
+                found.push((id, user, team));
             }
             Ok::<_, Error>(found)
         });
-        Ok(found.await?.into_iter().map(|(id, user)| Person::seen_by(caller, id, user)).collect())
+        let seen = |(id, user, team): (UserId, User, Option<EntityName>)| {
+            let person = Person::seen_by(caller, id, user);
+            Person { entity: team.map_or(person.entity, |team| team.to_string()), ..person }
+        };
+        Ok(found.await?.into_iter().map(seen).collect())
     }
 
     /// Everybody in the team, with their roles there.
@@ -117,7 +149,7 @@ impl App {
 }
 
 /// Whether the caller may come across the person without something of theirs that leads to them.
-fn may_meet(tx: &impl Read, caller: &Caller, person: UserId) -> Result<bool, Error> {
+pub(super) fn may_meet(tx: &impl Read, caller: &Caller, person: UserId) -> Result<bool, Error> {
     let own = match caller.principal {
         Principal::Operator | Principal::System | Principal::User { system_admin: true, .. } => return Ok(true),
         Principal::Anonymous => return Ok(false),
@@ -125,6 +157,9 @@ fn may_meet(tx: &impl Read, caller: &Caller, person: UserId) -> Result<bool, Err
     };
     if own == person {
         return Ok(true);
+    }
+    if caller.confined_key().is_some() {
+        return Ok(false); // it is for things of some teams, and people are none
     }
     for shared in entity::organizations_of(tx, own)? {
         if organization::member(tx, shared, person)?.is_some() {

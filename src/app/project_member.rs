@@ -7,7 +7,7 @@ use super::page::{PAGE, Page};
 use super::project::{FoundProject, ProjectPath};
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence, TeamRole, Visibility};
-use crate::db::repo::{organization, project, project_member, team, user};
+use crate::db::repo::{organization, project, project_member, service_account, team, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
@@ -43,7 +43,7 @@ impl App {
             existing(&caller, Action::TeamRead, team, &licence, gone)?;
             let mut members = Vec::new();
             for (id, member) in project_member::list(tx, &found, after, PAGE)? {
-                let (Some(user), Some(place)) = (user::get(tx, id)?, team::member(tx, found.entity.id, id)?) else {
+                let (Some(user), Some(place)) = (user::get(tx, id)?, team::place_of(tx, found.entity.id, id)?) else {
                     continue;
                 };
                 let (role, since) = (Some(member.role), Some(member.since));
@@ -82,7 +82,7 @@ impl App {
                 }
             };
             if !is_same {
-                record(tx, &caller, &found, (id, &user), role)?;
+                record(tx, &caller, &found, (id, &user), (before.map(|before| before.role), role))?;
             }
             let since = member.map(|member| member.since);
             Ok::<_, Error>((found.id, id, ProjectMembership { user, role, team_role: place.role, since }))
@@ -105,7 +105,7 @@ fn find(
     existing(caller, action, project::find(tx, caller, at)?, licence, gone)
 }
 
-/// A person of the project's team; to whoever shares a project of it all of them exist.
+/// A person of the project's team, or a service account that takes part in it; to whoever shares a project of it all of them exist.
 pub(super) fn team_member(
     tx: &impl Read,
     project: &Allowed<FoundProject>,
@@ -121,8 +121,11 @@ pub(super) fn team_member(
     }
     let outside = || Error::NotFound(format!("`{username}` is no member of team `{}`", entity.entity.name));
     let name = EntityName::parse(username).map_err(|_| outside())?;
-    let id = user::id_named(tx, &name)?.ok_or_else(outside)?;
-    let place = team::member(tx, entity.id, id)?.ok_or_else(outside)?;
+    let id = match user::id_named(tx, &name)? {
+        Some(id) => id,
+        None => service_account::named(tx, &name)?.ok_or_else(outside)?.0,
+    };
+    let place = team::place_of(tx, entity.id, id)?.ok_or_else(outside)?;
     let user = user::get(tx, id)?.ok_or_else(outside)?;
     Ok((id, user, place))
 }
@@ -137,6 +140,10 @@ fn check(
     licence: &Licence,
 ) -> Result<(), Error> {
     let name = &user.name;
+    if user.service.is_some() && role.is_some_and(|role| role != TeamRole::Member) {
+        let why = format!("`{name}` is a service account, which takes part in a project as a member");
+        return Err(Error::invalid("role", &why));
+    }
     if role.is_some() && place.role == TeamRole::Admin {
         return Err(Error::Conflict(format!("`{name}` is an admin of the team, and so of every project of it")));
     }
@@ -175,11 +182,11 @@ fn record(
     caller: &Caller,
     found: &Allowed<FoundProject>,
     (id, user): (UserId, &User),
-    role: Option<TeamRole>,
+    (before, after): (Option<TeamRole>, Option<TeamRole>),
 ) -> Result<(), Error> {
     let event = Event::new(AuditAction::ProjectMember).entity(found.entity.id, &found.entity.entity);
     let event = event.project(found.id, &found.project).user(id, user);
-    audit::record(tx, caller, event.detail("role", role.map_or("none", TeamRole::as_str)))
+    audit::record(tx, caller, event.role(before.map(TeamRole::as_str), after.map(TeamRole::as_str)))
 }
 
 fn parse_role(text: &str) -> Result<TeamRole, Error> {

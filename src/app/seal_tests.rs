@@ -179,7 +179,7 @@ async fn a_run_that_ended_gives_out_its_files_and_one_that_goes_on_does_not() {
     let world = world().await;
     world.send("r", &history(0, &[r#"{"_step":0,"a":1}"#, r#"{"_step":1,"a":2}"#])).await;
     world.send("r", r#"{"complete":true,"exitcode":0}"#).await;
-    let files = async |world: &World| world.app.parquet_history(&world.find("r").await).await.unwrap();
+    let files = async |world: &World| world.app.parquet_history(&world.ada, &world.find("r").await).await.unwrap();
     assert_eq!(files(&world).await.live_from, Some(0));
 
     world.app.seal_due().await.unwrap();

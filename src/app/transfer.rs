@@ -1,19 +1,21 @@
-//! Bytes behind signed tokens. Permission was asked for when the token was made; whoever holds one may use it until it
-//! expires, so everything here acts as the system.
+//! Bytes behind signed tokens. A token says who asked for it, and is worth what they may do now: it dies with the key or
+//! the place in the team that it was asked for with, and in any case when it expires. Those are a few look-ups.
 
+use super::existing::existing;
 use super::{App, Error};
-use crate::access::{Action, Allowed, Caller, Licence, Unchecked};
-use crate::db::repo::artifact::{blob, manifest};
+use crate::access::{Action, Allowed, Caller, Licence, Principal, Refusal};
+use crate::db::repo::api_key::{self, KeyUse};
+use crate::db::repo::artifact::{self, FoundArtifact, blob, manifest};
 use crate::db::repo::garbage::Ticket;
-use crate::db::repo::run::FoundRun;
-use crate::db::repo::{file, garbage, stream};
+use crate::db::repo::{file, garbage, run, stream};
+use crate::db::tx::Read;
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
-use crate::domain::id::{EntityId, FileId, ManifestId, ObjectId, SegmentId};
+use crate::domain::id::{ArtifactId, EntityId, FileId, ManifestId, ObjectId, RunId, SegmentId};
 use crate::storage::ObjectKey;
 use crate::storage::download::{ByteStream, Download};
 use crate::storage::range::RangeRequest;
-use crate::storage::sign::Grant;
+use crate::storage::sign::{Bearer, Claim, Grant};
 use crate::storage::upload::{Received, receive};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -36,6 +38,10 @@ pub struct Part {
 }
 
 impl FileDownload {
+    pub(super) fn of(content_type: String, bytes: Download) -> Self {
+        Self { content_type, bytes }
+    }
+
     /// The part that a `Range` header asks for.
     pub fn part(self, range: Option<&str>) -> Part {
         let size_bytes = self.bytes.size_bytes();
@@ -64,22 +70,24 @@ impl App {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Display,
     {
-        let id = match self.verify(token)? {
+        let (grant, caller) = self.opened_by(token)?;
+        let id = match grant {
             Grant::PutFile(id) => id,
-            Grant::PutBlob(id) => return self.receive_blob(id, declared_bytes, body).await,
-            Grant::PutManifest(id) => return self.receive_manifest(id, declared_bytes, body).await,
-            Grant::GetObject(_) | Grant::GetSegment(_) | Grant::GetBlob(_) | Grant::GetManifest(_) => {
+            Grant::PutBlob(id) => return self.receive_blob(&caller, id, declared_bytes, body).await,
+            Grant::PutManifest(id) => return self.receive_manifest(&caller, id, declared_bytes, body).await,
+            Grant::GetObject(_) | Grant::GetSegment(..) | Grant::GetBlob(..) | Grant::GetManifest(_) => {
                 return Err(Error::BadUrl("it is not for sending".into()));
             }
         };
+        let licence = self.licence();
         let started = self.db.write(move |tx| {
-            let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(None) };
-            let owner = as_system(Action::RunLog, found)?.at.entity.id;
+            let found = file::run_of(tx, &caller, id)?;
+            let owner = existing(&caller, Action::RunLog, found, &licence, gone)?.at.entity.id;
             let object = tx.new_id::<ObjectId>()?;
             let ticket = garbage::announce(tx, owner, StoredObject::RunFile(object))?;
-            Ok::<_, Error>(Some((owner, object, ticket)))
+            Ok::<_, Error>((owner, object, ticket))
         });
-        let (owner, object, ticket) = started.await?.ok_or_else(gone)?;
+        let (owner, object, ticket) = started.await?;
         let key = ObjectKey::run_file(object);
         let expected = self.expected(declared_bytes, self.settings.upload_bytes);
         let received = receive(self.stores.for_entity(owner), &key, body, &expected).await?;
@@ -87,21 +95,22 @@ impl App {
             let why = "the bytes that arrived have another MD5 than declared; send them again";
             return Err(Error::Interrupted(why.into()));
         }
-        self.list_contents(id, (owner, object), received, ticket).await?;
+        self.list_contents(caller, id, (owner, object), received, ticket).await?;
         Ok(received.md5)
     }
 
     async fn list_contents(
         &self,
+        caller: Caller,
         id: FileId,
         (owner, object): (EntityId, ObjectId),
         received: Received,
         ticket: Ticket,
     ) -> Result<(), Error> {
         let (size_bytes, md5) = (received.size_bytes, received.md5);
+        let licence = self.licence();
         let stored = self.db.write(move |tx| {
-            let Some(found) = file::run_of(tx, &Caller::SYSTEM, id)? else { return Ok(false) };
-            let found = as_system(Action::RunLog, found)?;
+            let found = existing(&caller, Action::RunLog, file::run_of(tx, &caller, id)?, &licence, gone)?;
             let contents = FileContents { object, owner, size_bytes, md5, uploaded_at: tx.now() };
             let Some(replaced) = file::set_contents(tx, &found, id, contents)? else { return Ok(false) };
             if let Some(replaced) = replaced {
@@ -114,21 +123,23 @@ impl App {
 
     /// Opens what a token leads to.
     pub async fn open_download(&self, token: &str) -> Result<FileDownload, Error> {
-        match self.verify(token)? {
-            Grant::GetObject(object) => self.open_file(object).await,
-            Grant::GetSegment(segment) => self.open_segment(segment).await,
-            Grant::GetBlob(object) => self.open_blob(object).await,
-            Grant::GetManifest(id) => self.open_manifest(id).await,
+        let (grant, caller) = self.opened_by(token)?;
+        match grant {
+            Grant::GetObject(object) => self.open_file(caller, object).await,
+            Grant::GetSegment(segment, run) => self.open_segment(caller, segment, run).await,
+            Grant::GetBlob(object, artifact) => self.open_blob(&caller, object, artifact).await,
+            Grant::GetManifest(id) => self.open_manifest(&caller, id).await,
             Grant::PutFile(_) | Grant::PutBlob(_) | Grant::PutManifest(_) => {
                 Err(Error::BadUrl("it is not for fetching".into()))
             }
         }
     }
 
-    async fn open_file(&self, object: ObjectId) -> Result<FileDownload, Error> {
+    async fn open_file(&self, caller: Caller, object: ObjectId) -> Result<FileDownload, Error> {
+        let licence = self.licence();
         let found = self.db.read(move |tx| {
-            let Some((file, found)) = file::by_object(tx, &Caller::SYSTEM, object)? else { return Ok(None) };
-            as_system(Action::RunRead, found)?;
+            let (file, run) = file::by_object(tx, &caller, object)?.ok_or_else(gone)?;
+            existing(&caller, Action::RunRead, Some(run), &licence, gone)?;
             Ok::<_, Error>(file.contents.map(|contents| (file.path, contents.owner)))
         });
         let (path, owner) = found.await?.ok_or_else(gone)?;
@@ -137,37 +148,91 @@ impl App {
         Ok(FileDownload { content_type, bytes })
     }
 
-    /// One key is looked up where the request is: artifacts have thousands of small files.
-    async fn open_blob(&self, object: ObjectId) -> Result<FileDownload, Error> {
-        let blob = self.db.look_up(|tx| blob::get(tx, object))?.ok_or_else(gone)?;
+    /// Looked up where the request is: artifacts have thousands of small files.
+    async fn open_blob(&self, caller: &Caller, object: ObjectId, artifact: ArtifactId) -> Result<FileDownload, Error> {
+        let licence = self.licence();
+        let blob = self.db.look_up(|tx| {
+            let found = through_any_place(tx, caller, artifact, Action::ArtifactDownload, &licence)?;
+            let blob = blob::get(tx, object)?.ok_or_else(gone)?;
+            if blob::is_used_by(tx, &found, object)? { Ok(blob) } else { Err(gone()) }
+        })?;
         let bytes = Download::open(self.stores.for_entity(blob.owner), &ObjectKey::blob(object)).await?;
         Ok(FileDownload { content_type: "application/octet-stream".into(), bytes })
     }
 
-    async fn open_manifest(&self, id: ManifestId) -> Result<FileDownload, Error> {
-        let found = self.db.look_up(|tx| manifest::get(tx, id))?.ok_or_else(gone)?;
+    async fn open_manifest(&self, caller: &Caller, id: ManifestId) -> Result<FileDownload, Error> {
+        let licence = self.licence();
+        let found = self.db.look_up(|tx| {
+            let found = manifest::get(tx, id)?.ok_or_else(gone)?;
+            through_any_place(tx, caller, found.artifact, Action::ArtifactRead, &licence)?;
+            Ok::<_, Error>(found)
+        })?;
         let contents = found.contents.ok_or_else(gone)?;
         let store = self.stores.for_entity(found.owner);
         let bytes = Download::open(store, &ObjectKey::manifest(contents.object)).await?;
         Ok(FileDownload { content_type: "application/json".into(), bytes })
     }
 
-    async fn open_segment(&self, segment: SegmentId) -> Result<FileDownload, Error> {
-        let owner = self.db.read(move |tx| stream::segment_owner(tx, segment).map_err(Error::from)).await?;
-        let store = self.stores.for_entity(owner.ok_or_else(gone)?);
+    async fn open_segment(&self, caller: Caller, segment: SegmentId, run: RunId) -> Result<FileDownload, Error> {
+        let licence = self.licence();
+        let owner = self.db.read(move |tx| {
+            let found = existing(&caller, Action::RunRead, run::get(tx, &caller, run)?, &licence, gone)?;
+            Ok::<_, Error>(stream::segment_owner(tx, &found, segment)?)
+        });
+        let store = self.stores.for_entity(owner.await?.ok_or_else(gone)?);
         let bytes = Download::open(store, &ObjectKey::segment(segment)).await?;
         Ok(FileDownload { content_type: "application/vnd.apache.parquet".into(), bytes })
     }
 
-    fn verify(&self, token: &str) -> Result<Grant, Error> {
-        self.signer.verify(token, self.clock.now()).map_err(|why| Error::BadUrl(why.to_string()))
+    /// A token that gives the caller this, for so long.
+    pub(super) fn token_for(&self, caller: &Caller, grant: Grant, secs: i64) -> String {
+        let bearer = match (caller.key, caller.principal) {
+            (Some(key), _) => Bearer::Key(key.id),
+            (None, Principal::User { id, .. }) => Bearer::User(id),
+            (None, Principal::Anonymous) => Bearer::Anonymous,
+            (None, Principal::Operator | Principal::System) => Bearer::Operator,
+        };
+        self.signer.sign(Claim { grant, bearer }, self.clock.now().plus_secs(secs))
+    }
+
+    /// What a token is for, and whoever asked for it, as they are now.
+    fn opened_by(&self, token: &str) -> Result<(Grant, Caller), Error> {
+        let now = self.clock.now();
+        let Claim { grant, bearer } = self.signer.verify(token, now).map_err(|why| Error::BadUrl(why.to_string()))?;
+        let found = match bearer {
+            Bearer::Anonymous => Some(Caller::ANONYMOUS),
+            Bearer::Operator => Some(Caller::OPERATOR),
+            Bearer::User(id) => self.db.look_up(|tx| api_key::caller_without_key(tx, id))?,
+            Bearer::Key(id) => match self.db.look_up(|tx| api_key::use_of(tx, id, now))? {
+                KeyUse::Good(_, caller) => Some(caller),
+                KeyUse::Expired | KeyUse::Resting | KeyUse::Unknown => None,
+            },
+        };
+        let dead = || Error::BadUrl("whoever asked for it lost the right to it; ask for a new one".into());
+        let caller = found.ok_or_else(dead)?;
+        Ok((grant, Caller { instance: self.instance_rules(), ..caller }))
     }
 }
 
-fn as_system(action: Action, found: Unchecked<FoundRun>) -> Result<Allowed<FoundRun>, Error> {
-    Ok(Caller::SYSTEM.may(action, found, &Licence::none())?)
+/// The artifact by any of its places that gives the right.
+fn through_any_place(
+    tx: &impl Read,
+    caller: &Caller,
+    id: ArtifactId,
+    action: Action,
+    licence: &Licence,
+) -> Result<Allowed<FoundArtifact>, Error> {
+    let mut refused = gone();
+    for place in artifact::places(tx, caller, id)? {
+        match caller.may(action, place, licence) {
+            Ok(found) => return Ok(found),
+            Err(Refusal::Hidden) => {}
+            Err(refusal) => refused = refusal.into(),
+        }
+    }
+    Err(refused)
 }
 
-fn gone() -> Error {
+pub(super) fn gone() -> Error {
     Error::NotFound("the file was replaced or deleted; ask for its URL again".into())
 }

@@ -1,17 +1,22 @@
-//! People: creating, listing and deleting them.
+//! People: creating and deleting them.
+
+/// Changing people, and whether they may come in at all.
+pub mod change;
+/// Seeing people as administrators do.
+pub mod list;
 
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
-use super::page::{PAGE, Page};
-use super::{App, Error, invitation, last_admin};
+use super::{App, Error, api_key, invitation, last_admin, seat};
 use crate::access::{Action, Caller, Licence};
 use crate::db::repo::user::{self, NewUser};
-use crate::db::repo::{api_key, entity};
+use crate::db::repo::{self, entity};
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::api_key::KeyRecord;
 use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User, check_email};
+use crate::domain::user::{User, check_email, check_full_name};
 use crate::secrets::{ApiKey, Secret};
 
 /// A person to be, as an administrator writes them down.
@@ -40,9 +45,6 @@ pub struct CreatedUser {
     pub api_key: Option<ApiKey>,
 }
 
-/// In place of an id, for who lists all people; ids begin with 1.
-const EVERYBODY: u64 = 0;
-
 impl App {
     pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<CreatedUser, Error> {
         self.create_user_if(caller, input, |_| Ok(())).await
@@ -64,6 +66,7 @@ impl App {
             condition(tx)?;
             let (id, user) = add(tx, &caller, &person, &licence)?;
             invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
@@ -74,6 +77,9 @@ impl App {
     /// Checks the texts, and does what is dear or random.
     pub(super) async fn person_to_be(&self, input: CreateUser) -> Result<PersonToBe, Error> {
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
+        if let Some(name) = &input.name {
+            check_full_name(name).map_err(|why| Error::invalid("name", &why))?;
+        }
         let parse = |name: &String| EntityName::parse(name).map_err(|why| Error::invalid("username", &why));
         let name = input.username.as_ref().map(parse).transpose()?;
         let (key, is_made) = match &input.api_key {
@@ -98,18 +104,6 @@ impl App {
             key: key.as_ref().map(|key| (self.keys.hash(key.expose()), key.begins_with())),
             made_key: key.filter(|_| is_made),
         })
-    }
-
-    /// People in the order of their creation, after the person `after`.
-    pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence, asking) = (*caller, self.licence(), *caller);
-        let found = self.db.read(move |tx| {
-            let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
-            Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
-        });
-        let people = found.await?;
-        self.note_read(&asking, AuditAction::UserRead, EVERYBODY, |event| event.detail("users", "all"));
-        Ok(Page::of(people))
     }
 
     /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while
@@ -178,21 +172,20 @@ pub(super) fn add(
         password_hash: person.password_hash.clone(),
         system_admin: person.system_admin,
     };
-    let (id, user) = user::create(tx, &instance, new)?;
+    let created = user::create(tx, &instance, new);
+    let (id, user) = created.map_err(|error| Error::from(error).with_name_as("username"))?;
     let mut first_key = None;
     if let Some((hash, begins_with)) = &person.key {
-        let of = caller.may(Action::ApiKeyImport, api_key::of_person(tx, caller, id)?, licence)?;
-        let (hash, begins_with, created_at) = (*hash, begins_with.clone(), tx.now());
-        let record = KeyRecord { user: id, hash, begins_with, description: None, created_at };
-        first_key = Some(api_key::create(tx, &of, &record)?);
+        let of = caller.may(Action::ApiKeyImport, repo::api_key::of(tx, caller, id)?, licence)?;
+        let record = KeyRecord::unlimited(id, *hash, begins_with.clone(), tx.now());
+        first_key = Some((repo::api_key::create(tx, &of, &record)?, record));
     }
     organization::join(tx, caller, (id, &user), &person.organization, licence)?;
     // Not before: the records belong to the organization that the person is in.
     let created = Event::new(AuditAction::UserCreate).user(id, &user);
     audit::record(tx, caller, created.detail("system_admin", user.system_admin))?;
-    if let Some(key) = first_key {
-        let made = Event::new(AuditAction::UserCreateApiKey).user(id, &user).detail("api_key", key);
-        audit::record(tx, caller, made)?;
+    if let Some((key, record)) = &first_key {
+        api_key::tell(tx, caller, AuditAction::UserCreateApiKey, (*key, record))?;
     }
     Ok((id, user))
 }

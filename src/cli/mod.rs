@@ -1,16 +1,26 @@
 //! One file per subcommand of the `weighhouse` command.
 
+mod access;
+mod api_key;
 mod audit;
 mod check;
 mod check_config;
 mod db;
 mod door;
 mod invitation;
+mod license;
+mod license_authority;
 mod mail;
+mod member;
 mod opening;
+mod organization;
 mod output;
+mod project;
+mod role;
 mod serve;
+mod service_account;
 mod settings;
+mod team;
 mod user;
 
 use crate::config::{self, Config};
@@ -30,9 +40,30 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve(serve::Serve),
-    /// Make, list and delete people.
+    /// Make, list, change and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The custom roles of an organization.
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Projects: who sees them, and who has which role in them.
+    #[command(subcommand)]
+    Project(project::Project),
+    /// Organizations and who belongs to them.
+    #[command(subcommand)]
+    Organization(organization::Organization),
+    /// Teams and who belongs to them.
+    #[command(subcommand)]
+    Team(team::Team),
+    /// Show, install and verify licences.
+    #[command(subcommand)]
+    License(license::License),
+    /// Make licences, for whoever distributes this server.
+    #[command(subcommand)]
+    LicenseAuthority(license_authority::LicenseAuthority),
+    /// Who may do what, and why.
+    #[command(subcommand)]
+    Access(access::Access),
     /// Who is invited into teams and organizations.
     #[command(subcommand)]
     Invitation(invitation::Invitation),
@@ -45,6 +76,12 @@ enum Command {
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// Make, list and delete accounts that are no people.
+    #[command(subcommand)]
+    ServiceAccount(service_account::ServiceAccount),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -77,6 +114,15 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::User(command) => user::run(command),
+        Command::ServiceAccount(command) => service_account::run(command),
+        Command::ApiKey(command) => api_key::run(command),
+        Command::Role(command) => role::run(command),
+        Command::Project(command) => project::run(command),
+        Command::Organization(command) => organization::run(command),
+        Command::Team(command) => team::run(command),
+        Command::License(command) => license::run(command),
+        Command::LicenseAuthority(command) => license_authority::run(command),
+        Command::Access(command) => access::run(command),
         Command::Invitation(command) => invitation::run(command),
         Command::Mail(command) => mail::run(command),
         Command::Audit(command) => audit::run(command),

@@ -22,6 +22,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         settings: settings(config)?,
         mailer: mailer(config)?,
         fixed_settings: config.settings.values(),
+        trusted_keys: config.license.read_trusted_keys()?,
         clock: Clock::system(),
     })
 }

@@ -37,6 +37,11 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) / 1_000_000
     }
 
+    /// From RFC 3339, in any time zone.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|date| Self(date.timestamp_micros()))
+    }
+
     /// `2026-01-31T12:00:00.000000Z`, the form every API of ours uses.
     pub fn to_rfc3339(self) -> String {
         chrono::DateTime::from_timestamp_micros(self.0)

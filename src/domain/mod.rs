@@ -1,5 +1,7 @@
 //! Nouns and their rules: no I/O, no async, no clock.
 
+/// API keys as they are kept.
+pub mod api_key;
 /// Versioned sets of files.
 pub mod artifact;
 /// What was done, by whom, to what.
@@ -22,10 +24,14 @@ pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;
+/// Pictures, known by what is in them.
+pub mod image;
 pub mod invitation;
 pub mod json;
 /// Work that one process at a time does.
 pub mod lease;
+/// Licences: what one says, and the file it comes in.
+pub mod licence;
 /// Mails that wait to be sent.
 pub mod mail;
 /// Names of people, teams and organizations.
@@ -34,6 +40,8 @@ pub mod name;
 pub mod network;
 /// Where a request came from.
 pub mod origin;
+/// Bytes as text.
+pub mod pem;
 pub mod project;
 /// One-time links for who lost their password.
 pub mod reset_link;
@@ -43,6 +51,8 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// What a licence counts of people.
+pub mod seat;
 /// Authenticator apps and recovery codes.
 pub mod second_factor;
 /// Text that must not be printed.
@@ -54,7 +64,9 @@ pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// How teams show themselves.
+pub mod team_profile;
 /// The privacy of teams, and what organizations enforce.
 pub mod team_setting;
-/// People and their API keys.
+/// People and service accounts.
 pub mod user;

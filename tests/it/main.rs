@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
+mod api_key;
 mod artifact;
 mod artifact_permission;
+mod audit;
 mod browser;
 mod cli;
+mod explain;
 mod invitation;
+#[path = "../harness/licence.rs"]
+mod licence;
+mod license;
 mod mail;
 mod organization;
+mod people;
 mod permission;
 mod privacy;
+mod profile;
 mod project_member;
 mod run_list;
 mod run_many;
@@ -18,6 +26,7 @@ mod run_permission;
 mod server;
 mod setting;
 mod sign_in;
+mod team_trash;
 mod tenant;
 mod tenant_artifact;
 mod visibility;

@@ -1,9 +1,10 @@
 //! A running server in a directory of its own, and how the tests talk to it.
 
+use crate::licence::Authority;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -35,6 +36,27 @@ impl Place {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         process.wait_with_output().unwrap()
+    }
+
+    /// Where there is room for files of the test.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A server that takes the licences of this authority.
+    pub fn serve_trusting(&self, authority: &Authority) -> Server<'_> {
+        let mut command = self.command(&["serve"]);
+        command.env("WEIGHHOUSE__LICENSE__TRUSTED_KEYS", authority.public_key());
+        self.serve_with(command)
+    }
+
+    /// A server with a licence for everything; `words` are more arguments of `license-authority issue`.
+    pub fn serve_licensed(&self, words: &[&str]) -> Server<'_> {
+        let authority = Authority::new(self.directory());
+        let text = std::fs::read_to_string(authority.issue(words)).unwrap();
+        let server = self.serve_trusting(&authority);
+        server.arrange("PUT", "/api/v1/license", &json!({ "license": text }));
+        server
     }
 
     pub fn serve(&self) -> Server<'_> {
@@ -119,6 +141,12 @@ impl Server<'_> {
 
     /// One request of the operator, over the admin socket.
     pub fn operate(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let (status, text) = self.operate_for_text(method, path, body);
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The same with the answer as it came.
+    pub fn operate_for_text(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut socket = UnixStream::connect(self.place.data().join("admin.sock")).unwrap();
         let length = body.len();
@@ -127,7 +155,7 @@ impl Server<'_> {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Like [`Server::operate`], for steps that must succeed.

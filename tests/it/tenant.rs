@@ -318,6 +318,7 @@ fn inputs(mutation: &str, known: &Known, own: &str) -> Vec<Value> {
             json!({ "entityName": known.team, "username": "kea" }),
         ],
         "deleteInvite" => vec![json!({ "entityName": known.team, "id": known.member })],
+        "createServiceAccount" => vec![json!({ "entityName": known.team, "description": "taken over" })],
         "createUser" => vec![json!({ "email": known.email, "admin": true })],
         "createCustomChart" => {
             let chart = json!({ "entity": known.team, "name": "taken", "displayName": "over", "type": "vega2",
@@ -424,6 +425,8 @@ impl Asker<'_> {
                         json!({ "name": "taken over", "base": "member", "actions": ["run:stop"] })
                     }
                     ("patch", path) if path.ends_with("/roles/{role}") => json!({ "base": "view_only" }),
+                    ("put", "/api/v1/settings/{key}") => json!({ "value": true }),
+                    ("put", "/api/v1/license") => json!({ "license": "" }),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),

@@ -9,7 +9,7 @@ use std::path::Path;
 use weighhouse::domain::clock::Timestamp;
 use weighhouse::domain::id::{FileId, ObjectId};
 use weighhouse::secrets::MasterKey;
-use weighhouse::storage::sign::{Grant, Signer};
+use weighhouse::storage::sign::{Bearer, Claim, Grant, Signer};
 
 const CANARY: &[u8] = b"the canary of the path corpus";
 
@@ -248,7 +248,9 @@ fn a_token_allows_what_it_was_made_for_until_it_expires() {
     let signer = Signer::new(&MasterKey::from_text(&secret).unwrap(), None);
     let other = Signer::new(&MasterKey::from_text(&"60".repeat(32)).unwrap(), None);
     let (past, future) = (Timestamp(1_000_000), Timestamp(4_000_000_000_000_000));
-    let path = |signer: &Signer, grant, until| format!("/storage/{}", signer.sign(grant, until));
+    let path = |signer: &Signer, grant, until| {
+        format!("/storage/{}", signer.sign(Claim { grant, bearer: Bearer::Operator }, until))
+    };
     assert_refused(&put(&path(&signer, Grant::PutFile(FileId(1)), past)), &[403], "an old token");
     assert_refused(&get(&path(&signer, Grant::GetObject(ObjectId(1)), past)), &[403], "an old token");
     assert_refused(&put(&path(&other, Grant::PutFile(FileId(1)), future)), &[403], "another server's token");

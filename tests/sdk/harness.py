@@ -62,19 +62,38 @@ class Person:
 class Server:
     """A server of its own on a free port, with a data directory that goes away with it."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, licensed=False):
+        """With `licensed`, one that has a licence for everything."""
         self.directory = Path(tempfile.mkdtemp(prefix="weighhouse-sdk-"))
         self.data = self.directory / "data"
         self.log = self.directory / "server.log"
         ready = self.directory / "ready.json"
+        settings = dict(settings or {})
+        if licensed:
+            authority = self._authority()
+            settings["WEIGHHOUSE__LICENSE__TRUSTED_KEYS"] = str(authority / "public.pem")
         command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.data, "--ready-file", ready]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env={**os.environ, **(settings or {})}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
         try:
             self.url = self._wait_for(ready)["url"]
+            if licensed:
+                self._ask_admin_socket("PUT", "/api/v1/license", {"license": self._issue_licence(authority)})
         except BaseException:
             self.stop()
             raise
+
+    def _authority(self):
+        """The keys of somebody who issues licences."""
+        authority = self.directory / "authority"
+        subprocess.run([BINARY, "license-authority", "keygen", "--out", authority], check=True)
+        return authority
+
+    def _issue_licence(self, authority):
+        issued = self.directory / "license"
+        words = ["--holder", "Tests", "--features", "all", "--expires", "2099-12-31", "--out", issued]
+        subprocess.run([BINARY, "license-authority", "issue", "--key", authority / "private.pem", *words], check=True)
+        return issued.read_text()
 
     def _wait_for(self, ready):
         deadline = time.monotonic() + START_SECONDS

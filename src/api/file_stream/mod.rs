@@ -74,7 +74,7 @@ impl StreamError {
             Self::Body(error) => error.status(),
             Self::App(Error::Invalid { .. }) => StatusCode::BAD_REQUEST,
             Self::App(Error::NotFound(_) | Error::Refused(Refusal::Hidden)) => StatusCode::NOT_FOUND,
-            Self::App(Error::Unauthenticated) => StatusCode::UNAUTHORIZED,
+            Self::App(Error::Unauthenticated | Error::DeadKey(_)) => StatusCode::UNAUTHORIZED,
             Self::App(Error::Refused(_)) => StatusCode::FORBIDDEN,
             Self::App(error) if error.trouble() == Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::App(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,6 +7,7 @@ use crate::api::http::Peer;
 use crate::api::http::visit::Visit;
 use crate::api::router::{Shared, Visiting};
 use crate::api::status::add_advice;
+use crate::domain::user::Attribution;
 use ::http::header::{CONTENT_TYPE, HOST};
 use ::http::{HeaderMap, StatusCode};
 use async_graphql::{ServerError, Value, Variables};
@@ -68,6 +69,7 @@ pub async fn post(
     let request = Request {
         base_url: shared.base_url(host, visit.is_https()),
         is_shared: headers.get("x-wandb-use-async-filestream").is_some_and(|value| value == "true"),
+        attribution: attribution(&headers),
         app: shared.app.clone(),
         answer: AnswerBudget::new(shared.options.graphql_answer_bytes),
         caller,
@@ -85,6 +87,15 @@ pub async fn post(
     }
     let written = on_pool_if(true, move || Ok(write_answer(&answer.data, &answer.errors))).await;
     respond(status, written.unwrap_or_default())
+}
+
+/// What the client says with `WANDB_USERNAME` and `WANDB_USER_EMAIL`; empty texts say nothing (wandb 0.17.9 to 0.31.0).
+fn attribution(headers: &HeaderMap) -> Attribution {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    Attribution {
+        username: text("x-wandb-username").map(str::to_owned),
+        email: text("x-wandb-user-email").map(str::to_owned),
+    }
 }
 
 /// The library would repeat a value in a wrong place, and that may be a key.

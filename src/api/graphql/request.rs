@@ -3,6 +3,7 @@
 use super::error::answer_too_large;
 use crate::access::Caller;
 use crate::app::App;
+use crate::domain::user::Attribution;
 use async_graphql::Context;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,8 @@ pub(super) struct Request {
     pub base_url: String,
     /// The client is one of several processes that write one run (wandb 0.31.0, `X-WANDB-USE-ASYNC-FILESTREAM`).
     pub is_shared: bool,
+    /// For whom a service account says that it works.
+    pub attribution: Attribution,
     pub answer: AnswerBudget,
 }
 

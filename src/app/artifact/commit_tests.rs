@@ -143,7 +143,7 @@ async fn an_incremental_artifact_is_its_base_and_what_differs() {
     assert_eq!(third.artifact.digest, merged.digest());
     assert_eq!(contents(&world, &fourth).await, texts(&[("a", "1"), ("b", "2"), ("c", "2"), ("y", "3")]));
     let manifest = world.app.manifest_of(&third).await.unwrap().unwrap();
-    let token = world.app.manifest_token(&manifest);
+    let token = world.app.manifest_token(&world.ada, &manifest);
     assert!(world.app.open_download(&token).await.is_ok());
     assert_eq!(faults(&world).await, Vec::<String>::new());
 }

@@ -1,7 +1,7 @@
 //! The bytes of a draft: which content is there already, leave to send the rest, manifests, and taking in what comes.
 
-use super::draft::existing_draft_of;
-use crate::access::{Action, Allowed, Caller};
+use super::draft::{existing_draft_of, fillable};
+use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::existing::gone;
 use crate::app::{App, Error};
 use crate::db::repo::artifact::blob::{self, Arrival};
@@ -89,8 +89,7 @@ impl App {
         for portion in checked.chunks(FILES_AT_A_TIME) {
             leave.extend(self.permit_uploads(caller, portion.to_vec()).await?);
         }
-        let expires = self.clock.now().plus_secs(self.settings.write_url_secs);
-        let sign = |id| self.signer.sign(Grant::PutBlob(id), expires);
+        let sign = |id| self.token_for(caller, Grant::PutBlob(id), self.settings.write_url_secs);
         let upload = |(file, (draft, id)): (NewFile, Leave)| FileUpload {
             draft,
             path: file.path,
@@ -147,7 +146,7 @@ impl App {
             Ok::<_, Error>(manifest::create(tx, &found, &new)?)
         });
         let id = created.await?;
-        Ok(ManifestUpload { id, name, md5, token: self.manifest_upload_token(id) })
+        Ok(ManifestUpload { id, name, md5, token: self.manifest_upload_token(&caller, id) })
     }
 
     /// Says anew what a manifest's file is going to be.
@@ -172,16 +171,17 @@ impl App {
             Ok::<_, Error>(changed)
         });
         let changed = updated.await?;
-        Ok(ManifestUpload { id, name: changed.name, md5: changed.md5, token: self.manifest_upload_token(id) })
+        Ok(ManifestUpload { id, name: changed.name, md5: changed.md5, token: self.manifest_upload_token(&caller, id) })
     }
 
-    fn manifest_upload_token(&self, id: ManifestId) -> String {
-        self.signer.sign(Grant::PutManifest(id), self.clock.now().plus_secs(self.settings.write_url_secs))
+    fn manifest_upload_token(&self, caller: &Caller, id: ManifestId) -> String {
+        self.token_for(caller, Grant::PutManifest(id), self.settings.write_url_secs)
     }
 
     /// Takes the bytes of a blob. When this returns they are there, and the draft uses them.
     pub(in crate::app) async fn receive_blob<S, E>(
         &self,
+        caller: &Caller,
         id: BlobUploadId,
         declared_bytes: Option<u64>,
         body: S,
@@ -190,7 +190,12 @@ impl App {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Display,
     {
-        let permitted = self.db.look_up(|tx| blob::upload(tx, id))?.ok_or_else(too_late)?;
+        let licence = self.licence();
+        let permitted = self.db.look_up(|tx| {
+            let permitted = blob::upload(tx, id)?.ok_or_else(too_late)?;
+            still_fillable(tx, caller, permitted.artifact, &licence)?;
+            Ok::<_, Error>(permitted)
+        })?;
         let BlobUpload { owner, object, md5, is_done, .. } = permitted;
         let expected = Expected { md5: Some(md5), ..self.expected(declared_bytes, self.settings.upload_bytes) };
         if is_done {
@@ -209,6 +214,7 @@ impl App {
     /// Takes the bytes of a manifest. What is in them is looked at by the commit.
     pub(in crate::app) async fn receive_manifest<S, E>(
         &self,
+        caller: &Caller,
         id: ManifestId,
         declared_bytes: Option<u64>,
         body: S,
@@ -217,13 +223,15 @@ impl App {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Display,
     {
+        let (caller, licence) = (*caller, self.licence());
         let started = self.db.write(move |tx| {
-            let Some(known) = manifest::get(tx, id)? else { return Ok(None) };
+            let known = manifest::get(tx, id)?.ok_or_else(too_late)?;
+            still_fillable(tx, &caller, known.artifact, &licence)?;
             let object = tx.new_id::<ObjectId>()?;
             let ticket = garbage::announce(tx, known.owner, StoredObject::Manifest(object))?;
-            Ok::<_, Error>(Some((known, object, ticket)))
+            Ok::<_, Error>((known, object, ticket))
         });
-        let (known, object, ticket) = started.await?.ok_or_else(too_late)?;
+        let (known, object, ticket) = started.await?;
         let most = self.settings.manifest_bytes as u64;
         let expected = Expected { md5: known.md5, ..self.expected(declared_bytes, Some(most)) };
         let already = known.contents.filter(|contents| known.md5 == Some(contents.md5));
@@ -243,6 +251,14 @@ impl App {
 
     pub(in crate::app) fn expected(&self, declared_bytes: Option<u64>, max_bytes: Option<u64>) -> Expected {
         Expected { declared_bytes, max_bytes, idle_timeout: self.settings.upload_idle, md5: None }
+    }
+}
+
+/// What was permitted when the token was made has to be allowed still.
+fn still_fillable(tx: &impl Read, caller: &Caller, id: ArtifactId, licence: &Licence) -> Result<(), Error> {
+    match fillable(tx, caller, id, licence) {
+        Err(Error::NotFound(_)) => Err(too_late()),
+        other => other.map(drop),
     }
 }
 

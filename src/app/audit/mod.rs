@@ -65,7 +65,7 @@ impl Event {
         self.subject.entity = Some(EntitySubject { id, name: entity.name.to_string(), is_personal });
         self.organization = match entity.kind {
             EntityKind::Team(organization) | EntityKind::Organization(organization) => Some(organization),
-            EntityKind::Person(_) => None,
+            EntityKind::Person(_) | EntityKind::ServiceAccount(_) => None,
         };
         self
     }
@@ -122,6 +122,7 @@ impl Event {
 
     /// What changed, or what it was changed to. Never a secret. What a reader who is to recognize nobody may see of it
     /// is listed in `domain::audit`.
+    #[expect(clippy::needless_pass_by_value, reason = "a call reads better without a borrow before each value")]
     pub fn detail(mut self, field: &str, value: impl ToString) -> Self {
         self.details.insert(field.to_owned(), value.to_string());
         self

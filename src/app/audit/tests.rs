@@ -2,6 +2,7 @@
 
 use crate::access::{Caller, Feature};
 use crate::app::Error;
+use crate::app::api_key::{NewKey, Whose};
 use crate::app::artifact::testing::{Logged, contents};
 use crate::app::organization::JoinOrganization;
 use crate::app::project::UpsertProject;
@@ -9,8 +10,9 @@ use crate::app::run::{Target, UpsertRun};
 use crate::app::sweep::{NewAgent, SweepTarget, UpsertSweep};
 use crate::app::team::CreateTeam;
 use crate::app::testing::{START, World};
+use crate::app::user::list::Wanted;
 use crate::app::user::{CreateUser, FirstKey};
-use crate::db::schema::{AUDIT_HEAD, AUDIT_LOG, AUDIT_PENDING};
+use crate::db::schema::{AUDIT_HEAD, AUDIT_LOG, AUDIT_PENDING, USERS};
 use crate::db::tx::WriteTx;
 use crate::domain::audit::{Actor, AuditAction, AuditRecord};
 use crate::domain::audit_chain::Head;
@@ -33,7 +35,12 @@ fn told(record: &AuditRecord) -> String {
         subject.artifact.as_ref().map(|artifact| format!("artifact {}", artifact.qualified_name)),
         subject.user.as_ref().map(|user| format!("user {}", user.email)),
     ];
-    let details = record.details.iter().map(|(field, value)| format!("{field}={value}"));
+    // How a key begins is drawn anew each time.
+    let details = record
+        .details
+        .iter()
+        .filter(|(field, _)| *field != "begins_with")
+        .map(|(field, value)| format!("{field}={value}"));
     let parts: Vec<String> = parts.into_iter().flatten().chain(details).collect();
     format!("{actor} {} {}", record.action, parts.join(" ")).trim_end().to_owned()
 }
@@ -101,7 +108,7 @@ async fn people_organizations_teams_and_keys_leave_a_record_of_each_change() {
             "system organization:create in default",
             "operator organization:update_member in default user ada@example.com role=member role_before=none",
             "operator user:create user ada@example.com system_admin=false",
-            "operator user:create_api_key user ada@example.com api_key=1",
+            "operator user:create_api_key user ada@example.com api_key=1 scope=admin",
         ]
     );
     let app = &world.app;
@@ -150,14 +157,14 @@ async fn people_organizations_teams_and_keys_leave_a_record_of_each_change() {
     );
 
     world.person("edsger").await;
-    let (key, _) = app.create_api_key(&grace, None).await.unwrap();
+    let key = app.create_api_key(&grace, Whose::Own, NewKey::default()).await.unwrap().shown.id;
     app.delete_api_key(&grace, key).await.unwrap();
     app.delete_user(&OPERATOR, "edsger").await.unwrap();
     let told = world.told().await;
     for expected in [
         "operator team:update_member in robots user edsger@example.com by=invitation role=member role_before=none",
-        "grace user:create_api_key user grace@example.com api_key=4",
-        "grace user:delete_api_key user grace@example.com api_key=4",
+        "grace user:create_api_key user grace@example.com api_key=4 scope=admin",
+        "grace user:delete_api_key user grace@example.com api_key=4 scope=admin",
         "operator user:permanently_delete user edsger@example.com",
     ] {
         assert!(told.iter().any(|line| line == expected), "{expected} is not in {told:#?}");
@@ -286,7 +293,7 @@ async fn reading_a_project_or_a_person_is_noted_once_an_hour_and_never_by_a_writ
         assert!(world.app.find_project(&grace, Some("ada"), "p").await.unwrap().is_none());
         assert!(world.app.search_person(&grace, "ada").await.unwrap().is_some());
         assert!(world.app.search_person(&grace, "grace").await.unwrap().is_some());
-        world.app.list_users(&OPERATOR, None).await.unwrap();
+        world.app.list_users(&OPERATOR, Wanted::default(), None).await.unwrap();
     }
 
     assert_eq!(world.app.db.sequence(), before);
@@ -303,7 +310,7 @@ async fn a_record_belongs_to_the_organization_of_its_team_or_to_those_of_its_per
     world.app.stop_run(&world.ada, world.at("r")).await.unwrap();
     world.app.create_organization(&OPERATOR, "lab").await.unwrap();
     world.app.put_organization_member(&OPERATOR, "lab", "ada", "member").await.unwrap();
-    world.app.create_api_key(&world.ada, None).await.unwrap();
+    world.app.create_api_key(&world.ada, Whose::Own, NewKey::default()).await.unwrap();
 
     let mut belongs = BTreeMap::new();
     for record in world.recorded().await {
@@ -312,7 +319,7 @@ async fn a_record_belongs_to_the_organization_of_its_team_or_to_those_of_its_per
 
     assert_eq!(belongs["operator team:create in vision"], [1]);
     assert_eq!(belongs["operator user:create user ada@example.com system_admin=false"], [1]);
-    assert_eq!(belongs["ada user:create_api_key user ada@example.com api_key=2"], [1, 2]);
+    assert_eq!(belongs["ada user:create_api_key user ada@example.com api_key=2 scope=admin"], [1, 2]);
     assert_eq!(belongs["operator organization:create in lab"], [2]);
     assert!(belongs["ada run:stop in ada project p runs=r"].is_empty(), "what is one person's is no organization's");
 }
@@ -463,4 +470,40 @@ async fn reading_the_log_is_recorded_and_so_is_a_refusal() {
         ]
     );
     assert!(world.linked().await.iter().all(|record| AuditAction::ALL.contains(&record.action)));
+}
+
+#[tokio::test]
+async fn a_log_that_is_longer_than_one_reading_is_read_whole_by_whomever_it_is_for() {
+    const RECORDS: usize = 2_345;
+    let world = World::new().await;
+    world.app.put_organization_member(&OPERATOR, "default", "ada", "admin").await.unwrap();
+    let first = world.linked().await.len();
+    let written = world.app.db.write(|tx| {
+        let (id, ada) = USERS.list(tx, &(), None, 1)?.pop().unwrap();
+        (0..RECORDS).try_for_each(|number| {
+            super::record(
+                tx,
+                &OPERATOR,
+                super::Event::new(AuditAction::UserUpdate).user(id, &ada).detail("count", number),
+            )
+        })
+    });
+    written.await.unwrap();
+    world.license(&[Feature::AuditLog]);
+
+    for caller in [OPERATOR, world.ada] {
+        let mut reading = world.app.read_audit_log(&caller, START..START.plus_secs(1), None).await.unwrap();
+        let mut counts = Vec::new();
+        loop {
+            let records = world.app.next_audit_records(&mut reading, usize::MAX).await.unwrap();
+            if records.is_empty() {
+                break;
+            }
+            let of_update = records.iter().filter(|(_, record)| record.action == AuditAction::UserUpdate);
+            counts.extend(of_update.map(|(_, record)| record.details["count"].parse::<usize>().unwrap()));
+        }
+        assert!(counts.into_iter().eq(0..RECORDS), "each once, in order");
+    }
+    assert!(world.linked().await.len() >= first + RECORDS);
+    assert_eq!(world.broken(None).await, None);
 }

@@ -4,7 +4,7 @@
 //! file never change. None is given out while that, or the sameness of what is read, is not certain.
 
 use super::source;
-use crate::access::{Action, Allowed};
+use crate::access::{Action, Allowed, Caller};
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
 use crate::domain::run::RunState;
@@ -20,7 +20,7 @@ pub struct ParquetHistory {
 }
 
 impl App {
-    pub async fn parquet_history(&self, run: &Allowed<FoundRun>) -> Result<ParquetHistory, Error> {
+    pub async fn parquet_history(&self, caller: &Caller, run: &Allowed<FoundRun>) -> Result<ParquetHistory, Error> {
         run.must_be(Action::RunRead);
         let id = run.id;
         let snapshot = self.db.read(move |tx| source::snapshot(tx, id, Stream::History, |_| false)).await?;
@@ -30,8 +30,8 @@ impl App {
             && snapshot.state.tail_lines == 0
             && are_readable_by_clients(&snapshot.parts);
         if is_published {
-            let expires = self.clock.now().plus_secs(self.settings.read_url_secs);
-            let sign = |part: &SealedPart| self.signer.sign(Grant::GetSegment(part.segment), expires);
+            let secs = self.settings.read_url_secs;
+            let sign = |part: &SealedPart| self.token_for(caller, Grant::GetSegment(part.segment, id), secs);
             return Ok(ParquetHistory { tokens: snapshot.parts.iter().map(sign).collect(), live_from: None });
         }
         let tail = snapshot.chunks.iter().filter_map(|(_, chunk)| chunk.min_step);

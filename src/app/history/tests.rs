@@ -214,7 +214,7 @@ async fn a_run_that_is_not_sealed_gives_out_no_files() {
     let world = world().await;
     log(&world, "r", 3..5).await;
 
-    let files = world.app.parquet_history(&world.find("r").await).await.unwrap();
+    let files = world.app.parquet_history(&world.ada, &world.find("r").await).await.unwrap();
 
     assert_eq!(files, ParquetHistory { tokens: Vec::new(), live_from: Some(3) });
 }

@@ -6,7 +6,7 @@ use crate::app::attempts::Counted;
 use crate::app::audit::{self, Event};
 use crate::app::organization::{JoinOrganization, add_member, add_with_role};
 use crate::app::user::{self as people, CreateUser, FirstKey};
-use crate::app::{App, Error, team_role};
+use crate::app::{App, Error, seat, team_role};
 use crate::db::repo::{entity, invitation, organization, team, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
@@ -73,6 +73,7 @@ impl App {
             }
             let shown = show(tx, found.clone())?;
             carry_out(tx, &caller, &found, (own.user(), &person), &licence)?;
+            seat::take(tx, own.user(), &licence)?;
             Ok(Accepted { username: person.name.to_string(), into: shown.into, is_team: shown.is_team })
         });
         let accepted = accepted.await?;
@@ -116,6 +117,7 @@ impl App {
             let (id, user) = people::add(tx, &system, &person, &licence)?;
             // Only this one: whoever copied its link to themselves has not shown that the address is theirs.
             carry_out(tx, &system, &found, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             Ok::<_, Error>((id, Accepted { username: user.name.to_string(), into: shown.into, is_team: shown.is_team }))
         });
         let (id, accepted) = accepted.await?;

@@ -5,6 +5,7 @@ use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::audit::{self, Event};
 use crate::app::branch::{self, Fork};
 use crate::app::project::{existing_entity, get_or_create, parse_or_none};
+use crate::app::service_account::owner_of_new_run;
 use crate::app::{App, Error, stream};
 use crate::db::DbError;
 use crate::db::repo::project::{FoundProject, ProjectPath};
@@ -12,11 +13,13 @@ use crate::db::repo::run::{self, FoundRun, RunPath};
 use crate::db::tx::WriteTx;
 use crate::domain::audit::AuditAction;
 use crate::domain::display_name::display_name;
+use crate::domain::id::UserId;
 use crate::domain::json::Value;
 use crate::domain::name::EntityName;
 use crate::domain::project::{DEFAULT_PROJECT, ProjectName};
 use crate::domain::run::{Run, RunName, RunState};
 use crate::domain::run_config::{self, Merge};
+use crate::domain::user::Attribution;
 use crate::secrets::random_bytes;
 
 const TAGS_MAX: usize = 1000;
@@ -45,6 +48,8 @@ pub struct UpsertRun {
     pub summary: Option<String>,
     /// Several processes write this run at once.
     pub is_shared: bool,
+    /// For whom a service account makes the run.
+    pub attribution: Attribution,
 }
 
 /// Which run is meant.
@@ -202,7 +207,8 @@ fn named(
         let found = found.ok_or(DbError::Damaged("a run just found".into()))?;
         return Ok((caller.may(Action::RunLog, found, licence)?, false));
     }
-    let run = new_run(caller, &at, name, input, tx.now(), words);
+    let owner = owner_of_new_run(tx, caller, at.entity.id, &input.attribution)?;
+    let run = new_run(owner, &at, name, input, tx.now(), words);
     run::create(tx, &at, &run)?;
     let found = run::find_in(tx, caller, at.into_inner(), name)?;
     let found = found.ok_or(DbError::Damaged("a run just made".into()))?;
@@ -210,7 +216,7 @@ fn named(
 }
 
 fn new_run(
-    caller: &Caller,
+    owner: Option<UserId>,
     at: &FoundProject,
     name: &RunName,
     input: &UpsertRun,
@@ -231,7 +237,7 @@ fn new_run(
         program: None,
         host: None,
         sweep: None,
-        owner: caller.user_id(),
+        owner,
         created_at: now,
         state: input.state.unwrap_or(RunState::Running),
         exit_code: None,

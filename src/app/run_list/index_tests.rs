@@ -100,6 +100,7 @@ impl World {
             settings: Settings { run_index_bytes: index_bytes, ..Settings::default() },
             mailer: None,
             fixed_settings: SettingValues::new(),
+            trusted_keys: Vec::new(),
             clock: Clock::system(),
         };
         let app = App::open(opening).await.unwrap();

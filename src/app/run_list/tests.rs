@@ -37,6 +37,7 @@ fn opening(directory: &TempDir) -> Opening {
         settings: Settings::default(),
         mailer: None,
         fixed_settings: SettingValues::new(),
+        trusted_keys: Vec::new(),
         clock: Clock::system(),
     }
 }

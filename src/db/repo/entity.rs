@@ -1,15 +1,17 @@
 //! Entities, and the grants that a caller has in one: what every check of something inside it starts from.
 
 use super::custom_role;
-use crate::access::{Caller, Grants, Unchecked};
+use crate::access::{ActionSet, Caller, Grants, OrganizationRole, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS, TEAMS_BY_USER, USERS,
+    API_KEYS, ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS,
+    TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USERS,
 };
 use crate::db::tx::Read;
-use crate::domain::entity::{Entity, EntityKind};
-use crate::domain::id::{EntityId, OrganizationId, UserId};
+use crate::domain::entity::{Entity, EntityKind, TeamMember};
+use crate::domain::id::{EntityId, OrganizationId, ProjectId, UserId};
 use crate::domain::name::EntityName;
+use crate::domain::user::ServiceHome;
 
 /// More teams of one person than this are not shown at once.
 const TEAMS_SHOWN: usize = 1000;
@@ -29,6 +31,11 @@ pub fn named(tx: &impl Read, name: &EntityName) -> Result<Option<FoundEntity>, D
     Ok(found.map(|entity| FoundEntity { id, entity }))
 }
 
+/// Whether somebody has the name, in whatever spelling of the case.
+pub fn is_taken(tx: &impl Read, name: &EntityName) -> Result<bool, DbError> {
+    Ok(ENTITY_BY_NAME.find(tx, &name.folded())?.is_some())
+}
+
 pub fn find(tx: &impl Read, caller: &Caller, name: &EntityName) -> Result<Option<Unchecked<FoundEntity>>, DbError> {
     let Some(found) = named(tx, name)? else { return Ok(None) };
     let grants = grants_in(tx, caller, &found)?;
@@ -44,28 +51,76 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
 
 /// What the caller holds in an entity itself; what lies in it adds its own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<Grants, DbError> {
-    let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
-    let role_in = |organization: OrganizationId| {
-        ORGANIZATION_MEMBERS.get(tx, &(organization, user)).map(|member| member.map(|member| member.role))
-    };
-    Ok(match found.entity.kind {
+    let in_trash = found.entity.trash.is_some();
+    let Some(user) = caller.user_id() else { return Ok(Grants { in_trash, ..Grants::default() }) };
+    let grants = match found.entity.kind {
         EntityKind::Person(owner) => {
             let closed = !caller.instance.personal_projects;
             Grants { personal: owner == user, closed, ..Grants::default() }
         }
-        EntityKind::Organization(organization) => Grants { organization: role_in(organization)?, ..Grants::default() },
-        EntityKind::Team(organization) => {
-            let member = TEAM_MEMBERS.get(tx, &(found.id, user))?;
-            let added = member.map(|member| custom_role::added_for(tx, &member)).transpose()?.unwrap_or_default();
-            let team = member.map(|member| member.role);
-            Grants { team, added, organization: role_in(organization)?, ..Grants::default() }
+        EntityKind::Organization(organization) => {
+            Grants { organization: role_in_organization(tx, caller, user, organization)?, ..Grants::default() }
         }
-    })
+        EntityKind::Team(organization) => {
+            let (team, added) = role_in_team(tx, caller, user, (found.id, organization))?;
+            let organization = role_in_organization(tx, caller, user, organization)?;
+            Grants { team, added, organization, ..Grants::default() }
+        }
+        EntityKind::ServiceAccount(_) => Grants::default(),
+    };
+    Ok(Grants { within_key: is_within_key(tx, caller, found.id, None)?, in_trash, ..grants })
+}
+
+/// The role, and what a custom one adds. A service account holds no place: it is a member of what it belongs to.
+fn role_in_team(
+    tx: &impl Read,
+    caller: &Caller,
+    user: UserId,
+    (team, organization): (EntityId, OrganizationId),
+) -> Result<(Option<TeamRole>, ActionSet), DbError> {
+    if let Some(home) = caller.service {
+        return Ok((home.includes(team, organization).then_some(TeamRole::Member), ActionSet::EMPTY));
+    }
+    let Some(member) = TEAM_MEMBERS.get(tx, &(team, user))? else { return Ok((None, ActionSet::EMPTY)) };
+    Ok((Some(member.role), custom_role::added_for(tx, &member)?))
+}
+
+pub(super) fn role_in_organization(
+    tx: &impl Read,
+    caller: &Caller,
+    user: UserId,
+    organization: OrganizationId,
+) -> Result<Option<OrganizationRole>, DbError> {
+    if let Some(home) = caller.service {
+        return Ok((home == ServiceHome::Organization(organization)).then_some(OrganizationRole::Member));
+    }
+    Ok(ORGANIZATION_MEMBERS.get(tx, &(organization, user))?.map(|member| member.role))
+}
+
+/// Whether the caller's key is limited to some teams or projects and this is one of them.
+pub(super) fn is_within_key(
+    tx: &impl Read,
+    caller: &Caller,
+    entity: EntityId,
+    project: Option<ProjectId>,
+) -> Result<bool, DbError> {
+    let Some(key) = caller.confined_key() else { return Ok(false) };
+    Ok(API_KEYS.get(tx, &key)?.is_some_and(|key| key.reaches(entity, project)))
+}
+
+/// The record of an entity, for the server's own work on it.
+pub fn record(tx: &impl Read, id: EntityId) -> Result<Option<Entity>, DbError> {
+    ENTITIES.get(tx, &id)
 }
 
 /// The name of an entity that something else has led to.
 pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbError> {
     Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
+}
+
+/// An entity that something else has led to.
+pub fn by_id(tx: &impl Read, id: EntityId) -> Result<Option<FoundEntity>, DbError> {
+    Ok(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }))
 }
 
 /// Whether the caller is somebody in the entity or its organization.
@@ -74,7 +129,7 @@ pub fn holds_any_role(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> R
     Ok(grants.personal || grants.team.is_some() || grants.organization.is_some())
 }
 
-/// The caller's own entity: where a run goes that names none.
+/// Where a run goes that names no entity: the caller's own, the team of a service account.
 pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity>, DbError> {
     let Some(user) = caller.user_id() else { return Ok(None) };
     let Some(user) = USERS.get(tx, &user)? else { return Ok(None) };
@@ -82,13 +137,37 @@ pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity
     Ok(entity.map(|entity| FoundEntity { id: user.entity, entity }))
 }
 
-/// The teams that a person belongs to, in the order of their making.
+/// The teams that a person belongs to, in the order of their making, without the deleted.
 pub fn teams_of(tx: &impl Read, user: UserId) -> Result<Vec<FoundEntity>, DbError> {
     let mut teams = Vec::new();
     for (_, id) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
+        let entity = ENTITIES.get(tx, &id)?.filter(|entity| entity.trash.is_none());
+        teams.extend(entity.map(|entity| FoundEntity { id, entity }));
+    }
+    Ok(teams)
+}
+
+/// The teams that a service account is a member of, its own first.
+pub fn teams_of_service_account(tx: &impl Read, home: ServiceHome, own: EntityId) -> Result<Vec<FoundEntity>, DbError> {
+    let mut ids = vec![own];
+    if let ServiceHome::Organization(organization) = home {
+        let all = TEAMS_BY_ORGANIZATION.list(tx, &organization, None, TEAMS_SHOWN)?;
+        ids.extend(all.into_iter().map(|(_, team)| team).filter(|team| *team != own));
+    }
+    let mut teams = Vec::new();
+    for id in ids {
         teams.extend(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }));
     }
     Ok(teams)
+}
+
+/// The person's places in teams of all organizations.
+pub fn memberships_of(tx: &impl Read, user: UserId) -> Result<Vec<(EntityId, TeamMember)>, DbError> {
+    let mut places = Vec::new();
+    for (_, team) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
+        places.extend(TEAM_MEMBERS.get(tx, &(team, user))?.map(|member| (team, member)));
+    }
+    Ok(places)
 }
 
 /// The organizations that a person belongs to.

@@ -14,6 +14,8 @@ pub mod file;
 pub mod garbage;
 pub mod invitation;
 pub mod lease;
+/// The installed licence.
+pub mod licence;
 /// Mails that wait to be sent.
 pub mod mail;
 pub mod organization;
@@ -22,7 +24,11 @@ pub mod project_member;
 /// One-time links for who lost their password.
 pub mod reset_link;
 pub mod run;
+/// Who takes which kind of seat.
+pub mod seat;
 pub mod second_factor;
+/// Accounts that are no people.
+pub mod service_account;
 pub mod session;
 /// System settings.
 pub mod setting;
@@ -31,7 +37,11 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// How teams show themselves.
+pub mod team_profile;
 pub mod team_setting;
+/// Deleted teams.
+pub mod team_trash;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

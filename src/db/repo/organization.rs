@@ -1,7 +1,7 @@
 //! Organizations and who belongs to them.
 
 use super::user::{self, Instance};
-use super::{custom_role, entity, invitation, team, team_setting};
+use super::{custom_role, entity, invitation, service_account, team, team_setting};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -12,6 +12,7 @@ use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember};
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
+use crate::domain::user::ServiceHome;
 
 const PAGE: usize = 100;
 
@@ -42,9 +43,9 @@ pub fn get(
     Ok(Some(Unchecked::new(FoundOrganization { id, organization }, grants)))
 }
 
-fn grants_in(tx: &impl Read, caller: &Caller, id: OrganizationId) -> Result<Grants, DbError> {
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, id: OrganizationId) -> Result<Grants, DbError> {
     let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
-    let organization = member(tx, id, user)?.map(|member| member.role);
+    let organization = entity::role_in_organization(tx, caller, user, id)?;
     Ok(Grants { organization, ..Grants::default() })
 }
 
@@ -73,7 +74,7 @@ pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<Organization
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Organization(id) => Some(id),
-        EntityKind::Person(_) | EntityKind::Team(_) => None,
+        EntityKind::Person(_) | EntityKind::Team(_) | EntityKind::ServiceAccount(_) => None,
     })
 }
 
@@ -85,13 +86,34 @@ pub fn create(
 ) -> Result<FoundOrganization, PutError> {
     instance.must_be(Action::OrgCreate);
     let (id, entity, created_at) = (tx.new_id::<OrganizationId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(tx, &entity, &Entity { name: name.clone(), kind: EntityKind::Organization(id), created_at })?;
+    ENTITIES.put(
+        tx,
+        &entity,
+        &Entity { name: name.clone(), kind: EntityKind::Organization(id), created_at, trash: None },
+    )?;
     let organization = Organization { name, entity, created_at };
     ORGANIZATIONS.put(tx, &id, &organization)?;
     Ok(FoundOrganization { id, organization })
 }
 
-/// Deletes the organization and everybody's place in it. That it has no teams is the use case's to see.
+/// Gives it another name; the old one is free at once.
+pub fn rename(
+    tx: &mut WriteTx<'_>,
+    found: &Allowed<FoundOrganization>,
+    name: EntityName,
+) -> Result<(Organization, Entity), PutError> {
+    found.must_be(Action::OrgUpdate);
+    let id = found.organization.entity;
+    let entity = ENTITIES.get(tx, &id)?;
+    let entity = entity.ok_or_else(|| DbError::Damaged("an organization without its name".into()))?;
+    let (entity, organization) =
+        (Entity { name: name.clone(), ..entity }, Organization { name, ..found.organization.clone() });
+    ENTITIES.put(tx, &id, &entity)?;
+    ORGANIZATIONS.put(tx, &found.id, &organization)?;
+    Ok((organization, entity))
+}
+
+/// Deletes the organization, its service accounts, and everybody's place in it. That it has no teams is the use case's to see.
 pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Result<(), DbError> {
     found.must_be(Action::OrgDelete);
     loop {
@@ -106,6 +128,7 @@ pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Resul
     custom_role::delete_all(tx, found.id)?;
     team_setting::delete_privacy(tx, found.id)?;
     invitation::forget_all(tx, found.organization.entity)?;
+    while !service_account::purge(tx, ServiceHome::Organization(found.id), PAGE)? {}
     ENTITIES.delete(tx, &found.organization.entity)?;
     ORGANIZATIONS.delete(tx, &found.id)?;
     Ok(())

@@ -82,13 +82,14 @@ fn unchecked(tx: &impl Read, caller: &Caller, found: FoundProject) -> Result<Unc
 /// What the caller holds for things inside the project; ownership is each thing's own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundProject) -> Result<Grants, DbError> {
     let grants = entity::grants_in(tx, caller, &found.entity)?;
+    let within_key = grants.within_key || entity::is_within_key(tx, caller, found.entity.id, Some(found.id))?;
     // Of who is in the team: a role in a project is no way into it from outside.
     let project = match (caller.user_id(), grants.team) {
         (Some(user), Some(_)) => project_member::find(tx, found.id, user)?.map(|member| member.role),
         _ => None,
     };
     let anonymous_reading = caller.instance.anonymous_reading;
-    Ok(Grants { visibility: Some(found.project.visibility), project, anonymous_reading, ..grants })
+    Ok(Grants { visibility: Some(found.project.visibility), project, within_key, anonymous_reading, ..grants })
 }
 
 pub fn create(

@@ -1,6 +1,7 @@
 //! Roles that people of a team have in one project of it, instead of the one in the team.
 
 use super::project::FoundProject;
+use super::team;
 use crate::access::{Action, Allowed, TeamRole};
 use crate::db::DbError;
 use crate::db::key::Key;
@@ -50,7 +51,7 @@ pub fn keep_owner(tx: &mut WriteTx<'_>, project: &Allowed<FoundProject>, owner: 
     let action = project.action();
     let admits = matches!(action, Action::ProjectMembers | Action::ProjectVisibility);
     assert!(admits, "checked for {action} and used for an owner's place in a project");
-    match TEAM_MEMBERS.get(tx, &(project.entity.id, owner))? {
+    match team::place_of(tx, project.entity.id, owner)? {
         Some(place) => let_in(tx, project.entity.id, project.id, (owner, place.role)),
         None => Ok(()),
     }

@@ -16,8 +16,6 @@ use crate::domain::id::{EntityId, RunId, SegmentId};
 use crate::domain::run::{Run, RunState};
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 
-/// Chunks, or places of a segment, read at a time.
-const PAGE: usize = 256;
 /// A chunk may have hundreds of kilobytes, so few are read before their sizes are looked at.
 const CHUNKS_AT_ONCE: usize = 16;
 /// More parts than a run can get: each holds thousands of rows, or ended a session.
@@ -236,16 +234,13 @@ pub fn facts(tx: &impl Read, segment: SegmentId) -> Result<Option<Vec<u8>>, DbEr
 }
 
 /// Whose store a segment is in, while the history of any run has it that is not in the trash.
-pub fn segment_owner(tx: &impl Read, segment: SegmentId) -> Result<Option<EntityId>, DbError> {
-    let mut after = None;
-    loop {
-        let page = PARTS_BY_SEGMENT.list(tx, &segment, after.as_ref(), PAGE)?;
-        let Some(last) = page.last().copied() else { return Ok(None) };
-        for (_, run, stream, place) in page {
-            if RUNS.get(tx, &run)?.is_some_and(|run| run.deleted_at.is_none()) {
-                return Ok(SEALED_PARTS.get(tx, &(run, stream, place))?.map(|part| part.owner));
-            }
-        }
-        after = Some(last);
-    }
+pub fn segment_owner(
+    tx: &impl Read,
+    found: &Allowed<FoundRun>,
+    segment: SegmentId,
+) -> Result<Option<EntityId>, DbError> {
+    found.must_be(Action::RunRead);
+    let part = PARTS_BY_SEGMENT.list(tx, &(segment, found.id), None, 1)?.pop();
+    let Some((_, run, stream, place)) = part else { return Ok(None) };
+    Ok(SEALED_PARTS.get(tx, &(run, stream, place))?.map(|part| part.owner))
 }

@@ -41,13 +41,26 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
     Ok(Some(Unchecked::new(FoundTeam { id, entity: found.entity, organization }, grants)))
 }
 
+/// What the caller holds in a team, for what belongs to it.
+pub(super) fn grants_in(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Grants, DbError> {
+    let Some(entity) = ENTITIES.get(tx, &id)? else { return Ok(Grants::default()) };
+    entity::grants_in(tx, caller, &entity::FoundEntity { id, entity })
+}
+
 /// The id of the team of that name, for code that goes on to check it.
 pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<(EntityId, OrganizationId)>, DbError> {
     let Some(found) = entity::named(tx, name)? else { return Ok(None) };
     Ok(match found.entity.kind {
         EntityKind::Team(organization) => Some((found.id, organization)),
-        EntityKind::Person(_) | EntityKind::Organization(_) => None,
+        EntityKind::Person(_) | EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => None,
     })
+}
+
+/// The name of a team of this organization that was not deleted.
+pub fn name_in(tx: &impl Read, organization: OrganizationId, id: EntityId) -> Result<Option<EntityName>, DbError> {
+    let entity =
+        ENTITIES.get(tx, &id)?.filter(|entity| entity.kind == EntityKind::Team(organization) && entity.trash.is_none());
+    Ok(entity.map(|entity| entity.name))
 }
 
 /// Teams by organization and age, after `after`, of one organization or of all. Who sees which is checked on each.
@@ -72,7 +85,7 @@ pub fn create(
 ) -> Result<FoundTeam, PutError> {
     at.must_be(Action::TeamCreate);
     let (id, created_at) = (tx.new_id::<EntityId>()?, tx.now());
-    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at };
+    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at, trash: None };
     ENTITIES.put(tx, &id, &entity)?;
     for user in admins {
         TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember::new(TeamRole::Admin, created_at))?;
@@ -83,6 +96,17 @@ pub fn create(
 /// Somebody's place in a team, for code that goes on to check it.
 pub fn member(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamMember>, DbError> {
     TEAM_MEMBERS.get(tx, &(team, user))
+}
+
+/// The same, also of a service account: it is a member of the teams of its home.
+pub fn place_of(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamMember>, DbError> {
+    if let Some(member) = member(tx, team, user)? {
+        return Ok(Some(member));
+    }
+    let Some(account) = user::get(tx, user)? else { return Ok(None) };
+    let (Some(home), Some(entity)) = (account.service, ENTITIES.get(tx, &team)?) else { return Ok(None) };
+    let EntityKind::Team(organization) = entity.kind else { return Ok(None) };
+    Ok(home.includes(team, organization).then(|| TeamMember::new(TeamRole::Member, account.created_at)))
 }
 
 /// Who belongs to it, in the order in which the people were made, after the person `after`.
@@ -145,9 +169,9 @@ pub(super) fn delete_place(tx: &mut WriteTx<'_>, team: EntityId, user: UserId) -
 /// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
 /// organization has no more than a viewer's rights, and so does not count, nor does who is deactivated.
 pub fn is_last_admin(tx: &impl Read, team: EntityId, person: UserId) -> Result<bool, DbError> {
-    let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
-        return Ok(false);
-    };
+    // A deleted team holds nobody back.
+    let entity = ENTITIES.get(tx, &team)?.filter(|entity| entity.trash.is_none());
+    let Some(EntityKind::Team(organization)) = entity.map(|entity| entity.kind) else { return Ok(false) };
     let (mut is_admin, mut after) = (false, None);
     loop {
         let page = TEAM_ADMINS.list(tx, &team, after.as_ref(), PAGE)?;

@@ -1,27 +1,34 @@
 //! The index entries and references of people, organizations, teams, and what belongs to these.
 
 use super::{
-    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, ENTITIES,
-    ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATION_BY_HASH, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO,
-    ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SYSTEM_ADMINS, TEAM_ADMINS, TEAMS_BY_ORGANIZATION,
-    TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, DELETED_TEAMS,
+    ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATION_BY_HASH, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO,
+    ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SERVICE_ACCOUNTS_OF_ORGANIZATION,
+    SERVICE_ACCOUNTS_OF_TEAM, SYSTEM_ADMINS, TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
 use crate::db::table::{Entries, Stored};
+use crate::domain::api_key::KeyRecord;
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::id::{ApiKeyId, CustomChartId, EntityId, InvitationId, OrganizationId, UserId};
 use crate::domain::invitation::{Invitation, InvitedInto};
 use crate::domain::role::{OrganizationRole, TeamRole};
-use crate::domain::user::{KeyRecord, User};
+use crate::domain::user::{ServiceHome, User};
 
 impl Record for User {}
 impl Stored<UserId> for User {
     const SECRETS: &'static [&'static str] = &["password_hash"];
 
     fn indexes(&self, key: &UserId, entries: &mut Entries) {
-        entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key);
+        match self.service {
+            None => entries.unique(&USER_BY_EMAIL, &self.email.to_lowercase(), key),
+            Some(ServiceHome::Team(team)) => entries.index(&SERVICE_ACCOUNTS_OF_TEAM, &(team, *key)),
+            Some(ServiceHome::Organization(organization)) => {
+                entries.index(&SERVICE_ACCOUNTS_OF_ORGANIZATION, &(organization, *key));
+            }
+        }
         if self.system_admin && self.is_active() {
             entries.index(&SYSTEM_ADMINS, key);
         }
@@ -29,6 +36,11 @@ impl Stored<UserId> for User {
 
     fn references(&self, _: &UserId, references: &mut References) {
         references.needs(&ENTITIES, &self.entity);
+        match self.service {
+            None => {}
+            Some(ServiceHome::Team(team)) => references.needs(&ENTITIES, &team),
+            Some(ServiceHome::Organization(organization)) => references.needs(&ORGANIZATIONS, &organization),
+        }
     }
 }
 
@@ -39,11 +51,14 @@ impl Stored<EntityId> for Entity {
         if let EntityKind::Team(organization) = self.kind {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
         }
+        if let Some(trash) = self.trash {
+            entries.index(&DELETED_TEAMS, &(trash.until, *key));
+        }
     }
 
     fn references(&self, _: &EntityId, references: &mut References) {
         match self.kind {
-            EntityKind::Person(person) => references.needs(&USERS, &person),
+            EntityKind::Person(user) | EntityKind::ServiceAccount(user) => references.needs(&USERS, &user),
             EntityKind::Team(organization) | EntityKind::Organization(organization) => {
                 references.needs(&ORGANIZATIONS, &organization);
             }

@@ -4,6 +4,7 @@ use crate::api::graphql::error::{failed, invalid};
 use crate::api::graphql::id;
 use crate::api::graphql::object::user::ApiKey;
 use crate::api::graphql::request::Request;
+use crate::app::api_key::{NewKey, Whose};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 #[derive(InputObject)]
@@ -49,10 +50,11 @@ impl ApiKeyMutation {
         input: GenerateApiKeyInput,
     ) -> async_graphql::Result<GenerateApiKeyPayload> {
         let request = Request::of(ctx);
-        let description = input.description;
-        let (id, key) = request.app.create_api_key(&request.caller, description.clone()).await.map_err(failed)?;
-        let api_key = ApiKey { id: id::api_key(id), name: key.expose().to_owned(), description };
-        Ok(GenerateApiKeyPayload { api_key })
+        let new = NewKey { name: input.description.clone(), ..NewKey::default() };
+        let created = request.app.create_api_key(&request.caller, Whose::Own, new).await.map_err(failed)?;
+        let key = created.key.ok_or_else(|| invalid("no key was made"))?;
+        let (id, name) = (id::api_key(created.shown.id), key.expose().to_owned());
+        Ok(GenerateApiKeyPayload { api_key: ApiKey { id, name, description: input.description } })
     }
 
     async fn delete_api_key(

@@ -7,6 +7,7 @@ mod custom_chart;
 mod file;
 mod project;
 mod run;
+mod service_account;
 mod sweep;
 mod team;
 
@@ -21,6 +22,7 @@ pub struct Mutation(
     file::FileMutation,
     project::ProjectMutation,
     run::RunMutation,
+    service_account::ServiceAccountMutation,
     sweep::SweepMutation,
     team::TeamMutation,
 );

@@ -151,6 +151,7 @@ impl RunMutation {
             config: input.config.map(|JsonString(text)| text),
             summary: input.summary_metrics.map(|JsonString(text)| text),
             is_shared: request.is_shared,
+            attribution: request.attribution.clone(),
         };
         let upserted = request.app.upsert_run(&request.caller, upsert).await.map_err(failed)?;
         Ok(UpsertBucketPayload {

@@ -10,6 +10,7 @@ use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Int64;
+use crate::api::rest::profile::avatar_path;
 use crate::app::entity::{SeenEntity, SeenOrganization};
 use crate::domain::entity::EntityKind;
 use crate::domain::team_setting::TeamSettings;
@@ -37,12 +38,12 @@ impl Entity {
     }
 
     async fn is_team(&self) -> bool {
-        !matches!(self.found.kind, EntityKind::Person(_))
+        !matches!(self.found.kind, EntityKind::Person(_) | EntityKind::ServiceAccount(_))
     }
 
     async fn entity_type(&self) -> &str {
         match self.found.kind {
-            EntityKind::Person(_) => "user",
+            EntityKind::Person(_) | EntityKind::ServiceAccount(_) => "user",
             EntityKind::Team(_) => "team",
             EntityKind::Organization(_) => "organization",
         }
@@ -78,8 +79,12 @@ impl Entity {
         true
     }
 
-    async fn photo_url(&self) -> Option<String> {
-        None
+    /// The picture of a team that has one.
+    async fn photo_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let request = Request::of(ctx);
+        let is_team = matches!(self.found.kind, EntityKind::Team(_));
+        let has_avatar = is_team && request.app.has_avatar(self.found.id).await.map_err(failed)?;
+        Ok(has_avatar.then(|| format!("{}{}", request.base_url, avatar_path(&self.found.name))))
     }
 
     /// Whether artifacts may be named by XXH128; they are named by MD5.
@@ -90,7 +95,7 @@ impl Entity {
     async fn user(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
         match self.found.kind {
             EntityKind::Person(person) => User::of(ctx, Some(person)).await.map(Some),
-            EntityKind::Team(_) | EntityKind::Organization(_) => Ok(None),
+            EntityKind::Team(_) | EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => Ok(None),
         }
     }
 
@@ -126,9 +131,13 @@ impl Entity {
                 let members = request.app.all_team_members(&request.caller, &self.found.name).await.map_err(failed)?;
                 let invited = request.app.list_invitations(&request.caller, &self.found.name).await.map_err(failed)?;
                 let members = members.into_iter().map(|(person, role, custom)| Member::of(person, role, custom));
-                Ok(members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits))).collect())
+                let members = members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits)));
+                // The client takes the last of all for the account that it has just made (wandb 0.31.0, `teams.py`).
+                let accounts = request.app.all_service_accounts(&request.caller, &self.found.name);
+                let accounts = accounts.await.map_err(failed)?.into_iter().map(Member::service_account);
+                Ok(members.chain(accounts).collect())
             }
-            EntityKind::Organization(_) => Ok(Vec::new()),
+            EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => Ok(Vec::new()),
         }
     }
 

@@ -63,7 +63,7 @@ pub(in crate::api::graphql) struct FileUpload {
 impl File {
     /// A file of a run that is there.
     pub fn of_run(request: &Request, run: RunId, listed: &ListedFile) -> Self {
-        let token = request.app.download_token(&listed.contents);
+        let token = request.app.download_token(&request.caller, &listed.contents);
         Self {
             id: id::file(listed.id),
             name: listed.path.as_str().to_owned(),

@@ -156,7 +156,7 @@ impl RunHistory {
         // Clients ask for the rest of the rows by themselves, so the step is all that is needed.
         let _step_is_enough = live_keys;
         let request = Request::of(ctx);
-        let found = request.app.parquet_history(self.0.found()).await.map_err(failed)?;
+        let found = request.app.parquet_history(&request.caller, self.0.found()).await.map_err(failed)?;
         let live = |step: i64| StrictJson::of(&Value::Object(vec![("_step".into(), Value::Int(step))]));
         Ok(ParquetHistory {
             parquet_urls: found.tokens.iter().map(|token| request.storage_url(token)).collect(),

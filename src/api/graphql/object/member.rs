@@ -5,11 +5,12 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::scalar::DateTime;
 use crate::app::person::Person;
+use crate::app::service_account::ServiceAccount;
 use crate::domain::id::{InvitationId, UserId};
 use crate::domain::invitation::Invitation;
 use async_graphql::{ID, SimpleObject};
 
-/// One person of a team; while invited they are pending.
+/// One person or service account of a team; while invited they are pending.
 #[derive(SimpleObject)]
 pub(in crate::api::graphql) struct Member {
     id: ID,
@@ -20,7 +21,7 @@ pub(in crate::api::graphql) struct Member {
     pending: bool,
     /// `admin`, `member`, `view_only`, or the name of a custom role.
     role: String,
-    /// `USER`; a service account would be `SERVICE`.
+    /// `USER`, or `SERVICE` for a service account of the team.
     account_type: &'static str,
     photo_url: Option<String>,
     /// Never shown: a key is shown to who makes it, when they make it.
@@ -38,6 +39,21 @@ impl Member {
             pending: false,
             role: custom_role.unwrap_or_else(|| role.as_str().to_owned()),
             account_type: "USER",
+            photo_url: None,
+            api_key: None,
+        }
+    }
+
+    pub fn service_account(account: ServiceAccount) -> Self {
+        Self {
+            id: id::member(account.id),
+            name: account.account.shown_name().to_owned(),
+            username: Some(account.account.name.to_string()),
+            email: None,
+            admin: false,
+            pending: false,
+            role: TeamRole::Member.as_str().to_owned(),
+            account_type: "SERVICE",
             photo_url: None,
             api_key: None,
         }

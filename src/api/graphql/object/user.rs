@@ -6,8 +6,9 @@ use crate::api::graphql::id;
 use crate::api::graphql::object::entity::{Entity, EntityConnection, EntityEdge, Organization};
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
-use crate::app::api_key::ListedKey;
+use crate::app::api_key::ShownKey;
 use crate::app::person::Person;
+use crate::domain::clock::Timestamp;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct User {
@@ -57,16 +58,18 @@ impl User {
 
     /// The entity of a run that names none.
     async fn entity(&self) -> &str {
-        &self.person.username
+        &self.person.entity
     }
 
-    /// JSON text.
-    async fn flags(&self) -> JsonString {
-        JsonString("{\"code_saving_enabled\":true}".into())
+    /// JSON text: whether the client saves the code of runs unless its user says otherwise.
+    async fn flags(&self, ctx: &Context<'_>) -> JsonString {
+        let code_saving = Request::of(ctx).app.system_settings().code_saving;
+        JsonString(serde_json::json!({ "code_saving_enabled": code_saving }).to_string())
     }
 
+    /// Since when the person is deactivated: they are still there, and come in no more.
     async fn deleted_at(&self) -> Option<String> {
-        None
+        self.person.deactivated_at.map(Timestamp::to_rfc3339)
     }
 
     async fn photo_url(&self) -> Option<String> {
@@ -76,9 +79,9 @@ impl User {
     /// For the person and for their administrators, without the keys themselves: a name here is how a key begins.
     async fn api_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<ApiKeyConnection> {
         let request = Request::of(ctx);
-        let keys = request.app.list_api_keys(&request.caller, self.person.id).await.map_err(failed)?;
-        let edge = |key: ListedKey| ApiKeyEdge {
-            node: ApiKey { id: id::api_key(key.id), name: key.begins_with, description: key.description },
+        let keys = request.app.list_api_keys_of(&request.caller, self.person.id).await.map_err(failed)?;
+        let edge = |key: ShownKey| ApiKeyEdge {
+            node: ApiKey { id: id::api_key(key.id), name: key.record.begins_with, description: key.record.name },
         };
         Ok(ApiKeyConnection { edges: keys.into_iter().map(edge).collect() })
     }

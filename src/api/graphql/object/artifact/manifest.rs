@@ -13,7 +13,10 @@ pub(in crate::api::graphql) struct ArtifactManifest {
 
 impl ArtifactManifest {
     pub fn stored(ctx: &Context<'_>, manifest: StoredManifest) -> Self {
-        let token = Request::of(ctx).app.manifest_token(&manifest);
+        let token = {
+            let request = Request::of(ctx);
+            request.app.manifest_token(&request.caller, &manifest)
+        };
         let contents = &manifest.contents;
         let file = File {
             id: id::manifest_file(manifest.id),
