@@ -21,6 +21,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod team;
+mod team_setting;
 mod user;
 
 use crate::config::{self, Config};
