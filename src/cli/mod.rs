@@ -19,6 +19,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod team;
+mod team_setting;
 mod user;
 
 use crate::config::{self, Config};

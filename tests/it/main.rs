@@ -17,6 +17,7 @@ mod permission;
 mod privacy;
 mod profile;
 mod project_member;
+mod role;
 mod run_list;
 mod run_many;
 mod run_permission;

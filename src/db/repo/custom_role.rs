@@ -104,11 +104,6 @@ pub(super) fn delete_all(tx: &mut WriteTx<'_>, organization: OrganizationId) -> 
     }
 }
 
-/// How many hold it, counted up to `limit`.
-pub fn count_holders(tx: &impl Read, id: CustomRoleId, limit: usize) -> Result<usize, DbError> {
-    Ok(CUSTOM_ROLE_HOLDERS.list(tx, &id, None, limit)?.len())
-}
-
 /// Who holds it, in any team.
 pub fn holders(tx: &impl Read, id: CustomRoleId) -> Result<Vec<UserId>, DbError> {
     let (mut holders, mut after) = (Vec::new(), None);
