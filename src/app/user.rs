@@ -7,7 +7,6 @@ pub mod list;
 
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
-use super::page::{PAGE, Page};
 use super::{App, Error, api_key, invitation, last_admin, seat};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
@@ -16,7 +15,7 @@ use crate::db::tx::Read;
 use crate::domain::api_key::KeyRecord;
 use crate::domain::audit::AuditAction;
 use crate::domain::name::EntityName;
-use crate::domain::user::{KeyRecord, User, check_email, check_full_name};
+use crate::domain::user::{User, check_email, check_full_name};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.

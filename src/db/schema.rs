@@ -43,7 +43,7 @@ use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::team_profile::{OutsideImage, StoredImage, TeamProfile};
 use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
-use crate::domain::user::{KeyRecord, LastActive, User};
+use crate::domain::user::{LastActive, User};
 use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
