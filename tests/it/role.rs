@@ -210,14 +210,26 @@ fn a_viewer_of_the_organization_holds_no_custom_role() {
 #[test]
 fn without_a_licence_roles_are_neither_defined_nor_given_and_those_that_are_there_go_on() {
     let place = Place::new();
+    let keys = {
+        let server = place.serve_licensed(&[]);
+        let cast = Cast::new(&server);
+        define(&server, "stopper", "member", &["run:stop"]);
+        assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200);
+        cast.keys
+    };
+    // The authority that issued the licence is trusted no more.
     let server = place.serve();
-    let cast = Cast::new(&server);
+    let cast = Cast { server: &server, keys };
+    let (path, told) = (format!("{ROLES}/stopper"), "custom_roles needs a licence");
 
-    let told = "custom_roles needs a licence";
-    refused(cast.ask("org-admin", "POST", ROLES, &new("stopper", "member", &["run:stop"])), 403, told);
-    refused(give(&cast, "team-admin", "member", "stopper"), 422, "nor a custom role of that name");
-    let (status, answer) = give(&cast, "team-admin", "member", "stopper");
-    assert_eq!((status, &answer["error"]["field"]), (422, &json!("role")));
+    refused(cast.ask("org-admin", "POST", ROLES, &new("other", "member", &["run:stop"])), 403, told);
+    refused(cast.ask("org-admin", "PATCH", &path, &json!({ "base": "view_only" })), 403, told);
+    refused(give(&cast, "team-admin", "invited", "stopper"), 403, told);
+    assert!(stops(&cast, "member", "r1"), "who holds it goes on");
+    assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200, "they have it already");
+    assert_eq!(cast.ask("member", "GET", ROLES, &NOTHING).1["roles"][0]["name"], "stopper");
+    assert_eq!(cast.ask("org-admin", "DELETE", &path, &NOTHING).0, 204);
+    assert!(!stops(&cast, "member", "r2"));
 }
 
 #[test]
