@@ -335,7 +335,8 @@ async fn names_and_default_teams_are_checked() {
     }
     let long = CreateServiceAccount { description: Some("x".repeat(1001)), ..account("ci", None) };
     assert_eq!(field(create(in_team("vision"), long).await), "description");
-    assert!(matches!(create(in_team("vision"), account("Ada", None)).await, Err(Error::Conflict(_))));
+    let taken = create(in_team("vision"), account("Ada", None)).await;
+    assert!(matches!(taken, Err(Error::Taken { field: "name", .. })), "{taken:?}");
     let unnamed = || CreateServiceAccount { name: None, ..account("", None) };
     assert_eq!(create(in_team("vision"), unnamed()).await.unwrap(), "for-the-cluster");
     assert_eq!(create(in_team("speech"), unnamed()).await.unwrap(), "for-the-cluster-2");

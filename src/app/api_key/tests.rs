@@ -1,3 +1,5 @@
+//! API keys as their owners and administrators use them.
+
 use super::*;
 use crate::access::{Feature, Refusal};
 use crate::app::service_account::{CreateServiceAccount, HomeNamed};
