@@ -181,7 +181,12 @@ pub(super) fn knows_of(tx: &impl Read, caller: &Caller, found: &FoundEntity, lic
 }
 
 /// Whether it is a team that shows itself to everybody who is signed in.
-fn is_listed(tx: &impl Read, caller: &Caller, found: &FoundEntity, licence: &Licence) -> Result<bool, Error> {
+pub(super) fn is_listed(
+    tx: &impl Read,
+    caller: &Caller,
+    found: &FoundEntity,
+    licence: &Licence,
+) -> Result<bool, Error> {
     let Some(team) = team::get(tx, caller, found.id)? else { return Ok(false) };
     Ok(!matches!(caller.may(Action::TeamRead, team, licence), Err(Refusal::Hidden)))
 }

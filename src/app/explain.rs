@@ -2,6 +2,7 @@
 //! what they do not see themselves.
 
 use super::audit::{self, Event};
+use super::entity::{is_listed, knows_of};
 use super::existing::{existing, missing};
 use super::project::seen;
 use super::run::RunPath;
@@ -124,27 +125,35 @@ impl Place {
         })
     }
 
-    /// Whether the caller may ask about this. Who may not ask about everything asks about what they see.
+    /// Whether the caller may ask about this. Who may not ask about everything asks about what they see: to them the
+    /// rest does not exist.
     fn check(&self, tx: &impl Read, caller: &Caller, is_everywhere: bool, licence: &Licence) -> Result<(), Error> {
-        let missing = || self.missing();
-        existing(caller, Action::AccessExplain, self.find(tx, caller)?, licence, missing)?;
+        if !is_everywhere && !self.is_seen(tx, caller, licence)? {
+            return Err(self.missing());
+        }
+        existing(caller, Action::AccessExplain, self.find(tx, caller)?, licence, || self.missing())?;
+        Ok(())
+    }
+
+    fn is_seen(&self, tx: &impl Read, caller: &Caller, licence: &Licence) -> Result<bool, Error> {
         let seen_by: &[Action] = match self {
+            Self::Instance => return Ok(true),
+            Self::Entity(name) => {
+                let Some(found) = entity::named(tx, name)? else { return Ok(false) };
+                return Ok(knows_of(tx, caller, &found, licence)? || is_listed(tx, caller, &found, licence)?);
+            }
             // An admin of the organization knows of the projects whose visibility they govern.
             Self::Project(_) => &[Action::ProjectRead, Action::ProjectVisibility],
             Self::Run(_) => &[Action::RunRead],
-            Self::Instance | Self::Entity(_) => return Ok(()),
         };
-        if is_everywhere {
-            return Ok(());
-        }
         for action in seen_by {
             match seen(caller, *action, self.find(tx, caller)?, licence) {
-                Ok(Some(_)) => return Ok(()),
+                Ok(Some(_)) => return Ok(true),
                 Ok(None) | Err(Error::Refused(Refusal::Forbidden { .. })) => {}
                 Err(other) => return Err(other),
             }
         }
-        Err(missing())
+        Ok(false)
     }
 
     fn entity(&self) -> Option<&EntityName> {

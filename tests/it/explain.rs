@@ -108,6 +108,7 @@ fn admins_ask_about_what_is_theirs_and_learn_nothing_of_the_rest() {
         let text = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
         (status, names.iter().fold(text, |text, (from, to)| text.replace(from, to)))
     };
+    server.arrange("PATCH", "/api/v1/teams/speech/settings", &json!({ "hidden": true }));
     for (hidden, missing, names) in [
         (path("grace", "run:log", "speech/p"), path("grace", "run:log", "nothing/p"), [("speech", "nothing"); 1]),
         (path("grace", "run:log", "speech"), path("grace", "run:log", "nothing"), [("speech", "nothing")]),
