@@ -109,7 +109,7 @@ fn govern(tx: &mut WriteTx<'_>) -> anyhow::Result<Vec<EntityId>> {
     for number in 0..TEAMS {
         let made = team::create(tx, &at, EntityName::parse(&format!("team-{number}"))?, &[])?;
         let found = team::get(tx, &system, made.id)?.context("a team just made")?;
-        team::add_member(tx, &system.may(Action::TeamMemberAdd, found, &licence)?, id, TeamRole::Member.into())?;
+        team::add_member(tx, &system.may(Action::TeamMemberAdd, found, &licence)?, id, TeamRole::Member)?;
         let found = entity::get(tx, &system, made.id)?.context("a team just made")?;
         let inside = system.may(Action::ProjectCreate, found, &licence)?;
         project::create(tx, &system, &inside, ProjectName::parse("p")?, None, Visibility::Team)?;
@@ -248,7 +248,7 @@ fn change_role(tx: &mut WriteTx<'_>, at: EntityId, role: TeamRole, recorded: boo
     let found = team::get(tx, &system, at)?.context("the team is gone")?;
     let found = system.may(Action::TeamRoleChange, found, &licence)?;
     let before = team::member(tx, at, id)?.context("Grace is gone")?;
-    team::change_role(tx, &found, id, before, role.into())?;
+    team::change_role(tx, &found, id, before, role)?;
     if !recorded {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! Layers, one way only; `tests/architecture.rs` holds every `use crate::…` against this line:
 //!
 //! ```text
-//! domain <- access <- db <- secrets, storage, history <- app <- jobs, api <- server, cli <- main
+//! domain <- access <- db <- secrets, storage, history, fetch <- app <- jobs, api <- server, cli <- main
 //! config, telemetry: leaves that server and cli read; plain values go down
 //! ```
 
@@ -21,6 +21,8 @@ pub mod config;
 pub mod db;
 /// Nouns and their rules: no I/O, no async, no clock.
 pub mod domain;
+/// Fetching from hosts outside, within rules.
+pub mod fetch;
 /// Metric points: tail chunks, sealed Parquet segments, sampling.
 pub mod history;
 /// Background work: the queue, one file per job.

@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &["domain", "access", "db"]),
     ("storage", &["domain", "access", "db", "secrets"]),
     ("history", &["domain", "access", "db", "storage"]),
-    ("app", &["domain", "access", "db", "secrets", "storage", "history"]),
+    ("fetch", &["domain"]),
+    ("app", &["domain", "access", "db", "secrets", "storage", "history", "fetch"]),
     ("jobs", &["domain", "access", "db", "secrets", "storage", "history", "app"]),
     ("api", &["domain", "access", "secrets", "app"]),
     (

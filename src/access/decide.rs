@@ -4,7 +4,8 @@ use super::action_set::ActionSet;
 use super::caller::{Caller, Principal};
 use super::explain::{Step, Witness};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Area, Cell, Column, Feature};
+use super::policy::{Action, Area, Cell, Column};
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use thiserror::Error;
 
@@ -31,6 +32,8 @@ pub enum Reason {
     Role,
     #[error("the scope of this API key does not cover it; use a key with a wider scope")]
     KeyScope,
+    #[error("the team was deleted; for a while a system admin can still restore it")]
+    InTrash,
     #[error("personal projects are turned off on this server; name a team as the entity")]
     PersonalProjects,
 }
@@ -61,6 +64,12 @@ pub(super) fn weigh(
             return Err(refusal);
         }
     }
+    if grants.in_trash && action != Action::TeamRestore {
+        let refusal = in_trash(action, grants);
+        witness.hear(Step::InTrash);
+        witness.hear(Step::Sees(refusal != Refusal::Hidden));
+        return Err(refusal);
+    }
     let granted = granted(caller, action, grants, witness);
     if granted != Granted::Yes {
         let refusal = refusal(caller, action, grants, granted);
@@ -87,6 +96,14 @@ fn outside_key(action: Action) -> Refusal {
     match action.area() {
         // These name no object that could be hidden.
         Area::Keys | Area::System => Refusal::Forbidden { action, reason: Reason::KeyScope },
+        _ => Refusal::Hidden,
+    }
+}
+
+/// A deleted team is there for nobody. Who was in it is told why their work ends; to look at there is nothing.
+fn in_trash(action: Action, grants: &Grants) -> Refusal {
+    match grants.team {
+        Some(_) if !action.is_read() => Refusal::Forbidden { action, reason: Reason::InTrash },
         _ => Refusal::Hidden,
     }
 }

@@ -418,3 +418,23 @@ fn refusals_say_what_to_do() {
 fn every_feature() -> Licence {
     Licence::of(Action::ALL.iter().filter_map(|action| action.rule().needs))
 }
+
+#[test]
+fn a_deleted_team_is_there_for_nobody_and_tells_its_members_why_they_are_refused() {
+    let system_admin = Caller::user(UserId(1), true, KeyScope::Full);
+    let trash = |team| Grants { team, in_trash: true, visibility: Some(Visibility::Open), ..Grants::default() };
+    let decided = |caller: &Caller, action, team| decide(caller, action, &trash(team), &Licence::none());
+
+    for &action in Action::ALL.iter().filter(|action| **action != Action::TeamRestore) {
+        assert!(decided(&Caller::OPERATOR, action, None) == Err(Refusal::Hidden), "{action}");
+        assert!(decided(&system_admin, action, None) == Err(Refusal::Hidden), "{action}");
+        let member = decided(&Caller::user(UserId(2), false, KeyScope::Full), action, Some(TeamRole::Admin));
+        match member {
+            Err(Refusal::Hidden) => assert!(action.is_read(), "{action}"),
+            Err(Refusal::Forbidden { reason: Reason::InTrash, .. }) => assert!(!action.is_read(), "{action}"),
+            other => panic!("{action}: {other:?}"),
+        }
+    }
+    assert_eq!(decided(&system_admin, Action::TeamRestore, None), Ok(()));
+    assert_eq!(decided(&Caller::SYSTEM, Action::RunLog, None), Ok(()));
+}

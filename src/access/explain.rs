@@ -3,9 +3,10 @@
 use super::caller::Caller;
 use super::decide::{Granted, Refusal, weigh};
 use super::grants::{Grants, Licence};
-use super::policy::{Action, Cell, Column, Feature};
+use super::policy::{Action, Cell, Column};
 use super::proof::Unchecked;
 use crate::domain::api_key::KeyScope;
+use crate::domain::licence::Feature;
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 use std::fmt;
 
@@ -52,6 +53,8 @@ pub enum Step {
     WithinKey(bool),
     KeyScope(KeyScope, bool),
     PersonalProjectsOff,
+    /// The team was deleted: only restoring it is left.
+    InTrash,
     Licence(Feature, bool),
 }
 
@@ -132,6 +135,7 @@ impl fmt::Display for Step {
             Self::KeyScope(scope, true) => write!(f, "a key of the scope {} covers it", scope.as_str()),
             Self::KeyScope(scope, false) => write!(f, "a key of the scope {} does not cover it", scope.as_str()),
             Self::PersonalProjectsOff => f.write_str("personal projects are turned off on this server"),
+            Self::InTrash => f.write_str("the team is in the trash, where it is there for nobody"),
             Self::Licence(feature, true) => write!(f, "the licence includes {feature}"),
             Self::Licence(feature, false) => write!(f, "there is no licence that includes {feature}"),
         }

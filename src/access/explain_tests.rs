@@ -46,8 +46,9 @@ fn grants() -> impl Strategy<Value = Grants> {
     ];
     let added = prop::collection::vec(select(Action::ALL), 0..4);
     let roles = (team_role(), select(organization_roles), team_role(), select(visibilities), added);
-    (roles, any::<[bool; 8]>()).prop_map(|((team, organization, project, visibility, added), flags)| {
-        let [owns, personal, registry_admin, listed, members_invite, anonymous_reading, closed, within_key] = flags;
+    (roles, any::<[bool; 9]>()).prop_map(|((team, organization, project, visibility, added), flags)| {
+        let [owns, personal, registry_admin, listed, members_invite, anonymous_reading, closed, within_key, in_trash] =
+            flags;
         Grants {
             team,
             added: added.into_iter().collect::<ActionSet>(),
@@ -62,6 +63,7 @@ fn grants() -> impl Strategy<Value = Grants> {
             anonymous_reading,
             closed,
             within_key,
+            in_trash,
         }
     })
 }
@@ -103,6 +105,7 @@ fn leads_to_yes(steps: &[Step]) -> bool {
             Step::WithinKey(false)
                 | Step::KeyScope(_, false)
                 | Step::PersonalProjectsOff
+                | Step::InTrash
                 | Step::Licence(_, false)
                 | Step::Sees(_)
         )

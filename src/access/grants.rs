@@ -1,7 +1,7 @@
 //! What a decision is made from: the grants read beside an object, and the licence.
 
 use super::action_set::ActionSet;
-use super::policy::Feature;
+use crate::domain::licence::{Feature, SeatLimits};
 use crate::domain::role::{OrganizationRole, TeamRole, Visibility};
 
 /// What was read about the caller beside an object, in the object's own transaction.
@@ -28,6 +28,8 @@ pub struct Grants {
     /// The object lies in what the caller's key is limited to. Asked only of a key that is limited: outside, such a key
     /// opens nothing, whatever its owner may.
     pub within_key: bool,
+    /// The team was deleted, and can be restored for a while.
+    pub in_trash: bool,
     /// The team shows itself to every signed-in person.
     pub listed: bool,
     /// Members of the team may invite.
@@ -38,21 +40,32 @@ pub struct Grants {
     pub closed: bool,
 }
 
-/// The features that may be newly used. An expired licence is [`Licence::none`].
+/// The features that may be newly used, and how many there may be of what a licence counts. An expired licence is [`Licence::none`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Licence {
     /// A bit per feature.
     features: u32,
+    limits: SeatLimits,
 }
 
 impl Licence {
     pub const fn none() -> Self {
-        Self { features: 0 }
+        let limits = SeatLimits { max_users: None, max_view_only_users: None, max_teams: None };
+        Self { features: 0, limits }
     }
 
     pub fn of(features: impl IntoIterator<Item = Feature>) -> Self {
         let features = features.into_iter().fold(0, |bits, feature| bits | bit(feature));
-        Self { features }
+        Self { features, ..Self::none() }
+    }
+
+    /// The same with these limits.
+    pub const fn within(self, limits: SeatLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub const fn limits(self) -> SeatLimits {
+        self.limits
     }
 
     pub const fn has(self, feature: Feature) -> bool {

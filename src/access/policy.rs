@@ -1,6 +1,6 @@
 //! The permission table: a row per action, a column per role, and the licensed feature it needs.
 
-use serde::{Deserialize, Serialize};
+use crate::domain::licence::Feature;
 use std::fmt;
 
 /// What the table says about one role and one action.
@@ -76,35 +76,6 @@ impl Area {
     /// Whether its objects live in a project, where project role and visibility count.
     pub const fn is_inside_project(self) -> bool {
         matches!(self, Self::Project | Self::Experiments | Self::Reports | Self::Artifacts)
-    }
-}
-
-/// What a licence can turn on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Feature {
-    ServiceAccounts,
-    CustomRoles,
-    ViewOnly,
-    AuditLog,
-    StorageConnector,
-}
-
-impl Feature {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ServiceAccounts => "service_accounts",
-            Self::CustomRoles => "custom_roles",
-            Self::ViewOnly => "view_only",
-            Self::AuditLog => "audit_log",
-            Self::StorageConnector => "storage_connector",
-        }
-    }
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -68,6 +68,9 @@ async fn check_all(shared: &Shared, caller: &Caller, lines: &mpsc::Sender<String
         }
     }
     objects += check_artifacts(shared, caller, lines).await?;
+    let images = app.check_images(caller).await?;
+    objects += images.objects;
+    tell(lines, images.faults).await;
     Ok(json!({ "records": records, "objects": objects }))
 }
 

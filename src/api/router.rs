@@ -85,6 +85,7 @@ impl FromRequestParts<Shared> for Asking {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
+        shared.app.note_activity(&caller);
         Ok(Self(arriving(caller, parts, shared)))
     }
 }

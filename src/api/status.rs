@@ -11,7 +11,7 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         Error::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-        Error::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+        Error::Conflict(_) | Error::Taken { .. } => (StatusCode::CONFLICT, "conflict"),
         Error::NotFound(_) | Error::Refused(Refusal::Hidden) => (StatusCode::NOT_FOUND, "not_found"),
         Error::Unauthenticated | Error::DeadKey(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::BadUrl(_) => (StatusCode::FORBIDDEN, "bad_url"),

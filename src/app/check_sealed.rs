@@ -73,9 +73,11 @@ impl App {
             StoredObject::Console(_) => fault_of_console(&bytes, &part),
             StoredObject::Detail(_) => fault_of_detail(bytes),
             // A part has no others than these.
-            StoredObject::Segment(_) | StoredObject::RunFile(_) | StoredObject::Blob(_) | StoredObject::Manifest(_) => {
-                fault_of_segment(bytes, &part)
-            }
+            StoredObject::Segment(_)
+            | StoredObject::RunFile(_)
+            | StoredObject::Blob(_)
+            | StoredObject::Manifest(_)
+            | StoredObject::Image(_) => fault_of_segment(bytes, &part),
         };
         // Damaged bytes may make a reader panic, which ends its thread's work and not the check.
         let inspected = tokio::task::spawn_blocking(inspect).await;

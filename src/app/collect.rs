@@ -18,6 +18,7 @@ pub(super) fn key_of(object: StoredObject) -> ObjectKey {
         StoredObject::Segment(id) => ObjectKey::segment(id),
         StoredObject::Detail(id) => ObjectKey::level_of_detail(id),
         StoredObject::Console(id) => ObjectKey::console(id),
+        StoredObject::Image(id) => ObjectKey::image(id),
     }
 }
 

@@ -3,9 +3,8 @@
 use super::audit::{self, Event};
 use super::entity::knows_of;
 use super::existing::{existing, missing, name_of_existing};
-use super::{App, Error};
+use super::{App, Error, seat};
 use crate::access::{Action, ActionSet, Allowed, Caller, Licence, TeamRole};
-use crate::db::DbError;
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::{custom_role, entity};
 use crate::db::tx::{Read, WriteTx};
@@ -130,6 +129,9 @@ impl App {
             if changed != before {
                 check_free(tx, &changed, Some(id))?;
                 custom_role::update(tx, &found, id, &changed)?;
+                for holder in custom_role::holders(tx, id)? {
+                    seat::take(tx, holder, &licence)?;
+                }
                 record(tx, &caller, AuditAction::CustomRoleUpdate, &found, &changed)?;
             }
             Ok::<_, Error>((id, changed))
@@ -146,7 +148,11 @@ impl App {
         let deleted = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::CustomRoleDelete, &at, &licence)?;
             let (id, role) = named(tx, &found, &role)?;
+            let holders = custom_role::holders(tx, id)?;
             custom_role::delete(tx, &found, id, &role)?;
+            for holder in holders {
+                seat::settle(tx, holder)?;
+            }
             record(tx, &caller, AuditAction::CustomRoleDelete, &found, &role)?;
             Ok::<_, Error>(id)
         });
@@ -194,9 +200,7 @@ fn record(
     at: &Allowed<FoundOrganization>,
     role: &CustomRole,
 ) -> Result<(), Error> {
-    let holder = entity::named(tx, &at.organization.name)?;
-    let holder = holder.ok_or_else(|| DbError::Damaged("an organization without its entity".into()))?;
-    let event = Event::new(action).entity(holder.id, &holder.entity).detail("role", &role.name);
+    let event = Event::new(action).organization(at).detail("role", &role.name);
     let event = event.detail("base", role.base.as_str()).detail("actions", role.actions.join(" "));
     audit::record(tx, caller, event)
 }

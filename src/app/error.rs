@@ -20,6 +20,9 @@ pub enum Error {
     TooLarge(String),
     #[error("{0}")]
     Conflict(String),
+    /// Choose another: what the field says is somebody else's already.
+    #[error("{message}")]
+    Taken { field: &'static str, message: String },
     /// Of several things that were named, some are not the caller's to do this with; they are listed.
     #[error("{0}")]
     Forbidden(String),
@@ -67,6 +70,18 @@ impl Error {
         }
     }
 
+    fn taken(field: &'static str, message: &str) -> Self {
+        Self::Taken { field, message: message.to_owned() }
+    }
+
+    /// The same where a request calls a name by another word.
+    pub(super) fn with_name_as(self, word: &'static str) -> Self {
+        match self {
+            Self::Taken { field: "name", message } => Self::Taken { field: word, message },
+            other => other,
+        }
+    }
+
     pub(super) fn invalid(field: &'static str, why: &impl ToString) -> Self {
         Self::Invalid { field, message: why.to_string() }
     }
@@ -111,9 +126,9 @@ damaged!(ChunkError, SegmentError, BadFacts, JsonError);
 impl From<PutError> for Error {
     fn from(error: PutError) -> Self {
         match error {
-            PutError::Taken("users") => Self::Conflict("another person has this e-mail address".into()),
-            PutError::Taken("api_keys") => Self::Conflict("this API key is in use already".into()),
-            PutError::Taken(_) => Self::Conflict("this name is taken; names differ by more than case".into()),
+            PutError::Taken("users") => Self::taken("email", "another person has this e-mail address"),
+            PutError::Taken("api_keys") => Self::taken("api_key", "this API key is in use already"),
+            PutError::Taken(_) => Self::taken("name", "this name is taken; names differ by more than case"),
             PutError::Db(error) => Self::Db(error),
         }
     }

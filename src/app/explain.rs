@@ -207,3 +207,59 @@ fn unknown_action(text: &str) -> Error {
 fn shortened(text: &str) -> String {
     text.chars().take(100).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::World;
+    use crate::db::schema::{AUDIT_PENDING, USERS};
+    use crate::domain::audit::AuditRecord;
+
+    async fn ask(world: &World, action: &str, on: &str) -> Explained {
+        let (user, on) = ("ada@example.com".to_owned(), Some(on.to_owned()));
+        let question = Question { user, action: action.into(), on, scope: KeyScope::Full };
+        world.app.explain(&Caller::OPERATOR, question).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_was_deactivated_may_nothing_whatever_their_roles() {
+        let world = World::new().await;
+        assert!(ask(&world, "run:log", "ada/p").await.is_allowed());
+
+        let deactivated = world.app.db.write(|tx| {
+            let (id, ada) = USERS.list(tx, &(), None, 1)?.pop().unwrap();
+            let deactivated_at = Some(tx.now());
+            Ok::<_, Error>(USERS.put(tx, &id, &User { deactivated_at, ..ada })?)
+        });
+        deactivated.await.unwrap();
+
+        let explained = ask(&world, "run:log", "ada/p").await;
+        assert_eq!((explained.is_allowed(), explained.explanation.verdict), (false, Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_question_is_recorded_with_its_answer() {
+        let world = World::new().await;
+        ask(&world, "run:delete", "ada/p").await;
+
+        let last = world.app.db.read(|tx| AUDIT_PENDING.last(tx, &()).map_err(Error::from)).await.unwrap().unwrap();
+
+        let record: AuditRecord = serde_json::from_str(&last.1.text).unwrap();
+        assert_eq!(record.action, AuditAction::AccessExplain);
+        assert_eq!(record.subject.user.unwrap().email, "ada@example.com");
+        assert_eq!(record.details["action"], "run:delete");
+        assert_eq!((record.details["verdict"].as_str(), record.details["on"].as_str()), ("true", "p"));
+    }
+
+    #[tokio::test]
+    async fn keys_are_asked_about_by_the_roles_in_all_teams() {
+        let world = World::new().await;
+
+        let explained = world.app.explain(
+            &Caller::OPERATOR,
+            Question { user: "ada".into(), action: "api_key:own".into(), on: None, scope: KeyScope::Full },
+        );
+
+        assert!(explained.await.unwrap().is_allowed());
+    }
+}

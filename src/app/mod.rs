@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// When people were last active.
+mod activity;
 /// Alerts of runs.
 mod alert;
 /// API keys of people and service accounts.
@@ -13,6 +15,7 @@ mod branch;
 /// Checking and writing out everything.
 pub mod check;
 mod check_artifacts;
+mod check_images;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
@@ -33,6 +36,9 @@ pub mod invitation;
 /// When keys were last used.
 mod key_use;
 mod last_admin;
+mod latest;
+/// What may be newly used.
+pub mod licence;
 /// Runs that fall silent.
 mod liveness;
 /// Organizations.
@@ -53,6 +59,8 @@ pub mod run_list;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// What a licence counts.
+mod seat;
 /// Accounts that are no people.
 pub mod service_account;
 #[cfg(test)]
@@ -83,19 +91,20 @@ pub mod user;
 
 pub use error::{Error, Trouble};
 
-use crate::access::Licence;
 use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::json::RowLimits;
 use crate::domain::lease::WorkerId;
+use crate::domain::licence::LicenceKey;
 use crate::domain::setting::SettingValues;
+use crate::fetch::Fetcher;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `App::open` needs to know; plain values from the settings.
@@ -112,6 +121,8 @@ pub struct Opening {
     pub settings: Settings,
     /// System settings that nobody is to change while the server runs.
     pub fixed_settings: SettingValues,
+    /// Whose licences count.
+    pub trusted_keys: Vec<LicenceKey>,
     pub clock: Clock,
 }
 
@@ -183,6 +194,8 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("cannot read the system settings: {0}")]
     Settings(Error),
+    #[error("cannot read the licence: {0}")]
+    Licence(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -194,7 +207,7 @@ pub enum OpenError {
 pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
-    licence: Arc<RwLock<Licence>>,
+    licence: Arc<licence::CurrentLicence>,
     stores: Stores,
     signer: Arc<Signer>,
     settings: Arc<Settings>,
@@ -211,6 +224,9 @@ pub struct App {
     history: Arc<history::Cache>,
     /// Which keys were used lately.
     key_uses: Arc<key_use::KeyUses>,
+    activity: Arc<activity::Activity>,
+    /// Brings images from other hosts.
+    fetcher: Arc<Fetcher>,
     /// What was read and is not yet written into the audit log.
     reads: Arc<audit::Reads>,
     /// This process, for work that one at a time does.
@@ -236,6 +252,7 @@ impl App {
         }
         let (clock, settings) = (opening.clock.clone(), Arc::new(opening.settings.clone()));
         let system_settings = Arc::new(setting::CurrentSettings::new(opening.fixed_settings.clone()));
+        let licence = Arc::new(licence::CurrentLicence::new(opening.trusted_keys.clone()));
         let started_at = clock.now();
         let db_clock = clock.clone();
         let db = tokio::task::spawn_blocking(move || open_db(&opening, db_clock));
@@ -245,7 +262,7 @@ impl App {
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
-            licence: Arc::default(),
+            licence,
             stores,
             signer: Arc::new(Signer::new(&master, None)),
             system_settings,
@@ -254,6 +271,8 @@ impl App {
             tails: Arc::default(),
             key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
+            activity: Arc::default(),
+            fetcher: Arc::default(),
             settings,
             clock,
             reads: Arc::default(),
@@ -261,13 +280,9 @@ impl App {
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
+        app.open_licence().await.map_err(OpenError::Licence)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
         Ok(app)
-    }
-
-    /// What the licence allows now.
-    fn licence(&self) -> Licence {
-        *self.licence.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time, for adapters whose requests count back from it.

@@ -1,9 +1,13 @@
-//! Organizations: making, listing and deleting them, and who belongs to them.
+//! Organizations: making, listing, renaming and deleting them, and putting people into them.
+
+/// Who belongs to an organization, and to which of its teams.
+pub mod people;
 
 use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::page::{PAGE, Page};
-use super::{App, Error, last_admin};
+use super::user::change::check_active;
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::user;
@@ -46,6 +50,35 @@ impl App {
         Ok(created.organization)
     }
 
+    /// One whose members the caller may manage.
+    pub async fn show_organization(&self, caller: &Caller, name: &str) -> Result<Organization, Error> {
+        let name = name_of_existing("organization", name)?;
+        let (caller, licence) = (*caller, self.licence());
+        let found = self.db.read(move |tx| find(tx, &caller, Action::OrgMembers, &name, &licence)).await?;
+        Ok(found.into_inner().organization)
+    }
+
+    /// Gives it another name. Whoever used the old one, in a path or a script, has to change it.
+    pub async fn rename_organization(&self, caller: &Caller, name: &str, to: &str) -> Result<Organization, Error> {
+        let name = name_of_existing("organization", name)?;
+        let to = to.to_owned();
+        let (caller, licence) = (*caller, self.licence());
+        let renamed = self.db.write(move |tx| {
+            let found = find(tx, &caller, Action::OrgUpdate, &name, &licence)?;
+            let to = EntityName::parse(&to).map_err(|why| Error::invalid("name", &why))?;
+            if to == found.organization.name {
+                return Ok((found.id, found.organization.clone()));
+            }
+            let (organization, entity) = organization::rename(tx, &found, to)?;
+            let event = Event::new(AuditAction::OrganizationUpdate).entity(organization.entity, &entity);
+            audit::record(tx, &caller, event.detail("old_name", &name).detail("name", &organization.name))?;
+            Ok::<_, Error>((found.id, organization))
+        });
+        let (id, organization) = renamed.await?;
+        tracing::info!(organization.id = %id, "renamed an organization");
+        Ok(organization)
+    }
+
     /// Refused for one that has teams, and for the last one: people have to belong somewhere.
     pub async fn delete_organization(&self, caller: &Caller, name: &str) -> Result<(), Error> {
         let (caller, licence) = (*caller, self.licence());
@@ -55,7 +88,7 @@ impl App {
         let deleted = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::OrgDelete, &name, &licence)?;
             if organization::has_teams(tx, &found)? {
-                let why = format!("organization `{name}` still has teams; delete them first");
+                let why = format!("organization `{name}` still has teams, perhaps in the trash; delete them first");
                 return Err(Error::Conflict(why));
             }
             if organization::ids(tx, None, 2)?.len() < 2 {
@@ -92,26 +125,6 @@ impl App {
         listed.await
     }
 
-    pub async fn list_organization_members(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        after: Option<UserId>,
-    ) -> Result<Page<Membership<OrganizationRole>, UserId>, Error> {
-        let name = name_of_existing("organization", organization)?;
-        let (caller, licence) = (*caller, self.licence());
-        let listed = self.db.read(move |tx| {
-            let found = find(tx, &caller, Action::OrgMembers, &name, &licence)?;
-            let mut members = Vec::new();
-            for (id, member) in organization::members(tx, &found, after, PAGE)? {
-                let Some(user) = user::get(tx, id)? else { continue };
-                members.push((id, Membership { id, user, role: member.role, custom_role: None, since: member.since }));
-            }
-            Ok::<_, Error>(Page::of(members))
-        });
-        listed.await
-    }
-
     /// Makes the person a member with this role, or changes the role they have. Asking again changes nothing.
     pub async fn put_organization_member(
         &self,
@@ -130,7 +143,10 @@ impl App {
             let before = organization::member(tx, found.id, id)?;
             let member = match before {
                 Some(member) if member.role == role => member,
-                _ => {
+                before => {
+                    if before.is_none() {
+                        check_active(&user)?;
+                    }
                     if role != OrganizationRole::Admin {
                         last_admin::check_organization(tx, found.id, id)?;
                     }
@@ -138,6 +154,7 @@ impl App {
                         last_admin::check_teams_of(tx, found.id, id)?;
                     }
                     let member = organization::put_member(tx, &found, id, role)?;
+                    seat::take(tx, id, &licence)?;
                     let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
                     let event = event.role(before.map(|before| before.role.as_str()), Some(role.as_str()));
                     audit::record(tx, &caller, event)?;
@@ -173,6 +190,7 @@ impl App {
             last_admin::check_organization(tx, found.id, id)?;
             last_admin::check_teams_of(tx, found.id, id)?;
             organization::remove_member(tx, &found, id)?;
+            seat::settle(tx, id)?;
             let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
             audit::record(tx, &caller, event.role(Some(member.role.as_str()), None))?;
             Ok::<_, Error>((found.id, id))

@@ -5,6 +5,7 @@ use crate::access::{Caller, Principal, TeamRole};
 use crate::db::repo::{entity, organization, user};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
 use crate::domain::user::User;
@@ -21,6 +22,7 @@ pub struct Person {
     /// Where a run of theirs goes that names no entity.
     pub entity: String,
     pub is_service_account: bool,
+    pub deactivated_at: Option<Timestamp>,
     /// For themself and for system admins.
     pub private: Option<PrivateFacts>,
 }
@@ -48,6 +50,7 @@ impl Person {
             username,
             full_name: user.full_name,
             is_service_account: user.service.is_some(),
+            deactivated_at: user.deactivated_at,
             private,
         }
     }
@@ -60,6 +63,7 @@ impl Person {
             full_name: None,
             entity: username.to_owned(),
             is_service_account: false,
+            deactivated_at: None,
             private: None,
         }
     }

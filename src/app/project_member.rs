@@ -82,7 +82,7 @@ impl App {
                 }
             };
             if !is_same {
-                record(tx, &caller, &found, (id, &user), role)?;
+                record(tx, &caller, &found, (id, &user), (before.map(|before| before.role), role))?;
             }
             let since = member.map(|member| member.since);
             Ok::<_, Error>((found.id, id, ProjectMembership { user, role, team_role: place.role, since }))
@@ -182,11 +182,11 @@ fn record(
     caller: &Caller,
     found: &Allowed<FoundProject>,
     (id, user): (UserId, &User),
-    role: Option<TeamRole>,
+    (before, after): (Option<TeamRole>, Option<TeamRole>),
 ) -> Result<(), Error> {
     let event = Event::new(AuditAction::ProjectMember).entity(found.entity.id, &found.entity.entity);
     let event = event.project(found.id, &found.project).user(id, user);
-    audit::record(tx, caller, event.detail("role", role.map_or("none", TeamRole::as_str)))
+    audit::record(tx, caller, event.role(before.map(TeamRole::as_str), after.map(TeamRole::as_str)))
 }
 
 fn parse_role(text: &str) -> Result<TeamRole, Error> {

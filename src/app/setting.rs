@@ -2,31 +2,25 @@
 
 use super::audit::{self, Event};
 use super::existing::missing;
+use super::latest::Latest;
 use super::{App, Error};
 use crate::access::{Action, Caller, InstanceRules};
 use crate::db::repo::{setting, user};
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::setting::{GivenValue, Setting, SettingValue, SettingValues, SystemSettings};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// What is set now, in memory. It is read anew after each change.
 pub(super) struct CurrentSettings {
     /// Those that the settings file has fixed.
     fixed: SettingValues,
-    now: RwLock<Snapshot>,
-}
-
-#[derive(Default)]
-struct Snapshot {
-    /// How many commits there were at least when it was read.
-    sequence: u64,
-    settings: Arc<SystemSettings>,
+    now: Latest<Arc<SystemSettings>>,
 }
 
 impl CurrentSettings {
     pub fn new(fixed: SettingValues) -> Self {
-        Self { fixed, now: RwLock::default() }
+        Self { fixed, now: Latest::default() }
     }
 }
 
@@ -44,7 +38,7 @@ pub struct SeenSetting {
 impl App {
     /// What is set now: cheap enough for every request.
     pub fn system_settings(&self) -> Arc<SystemSettings> {
-        Arc::clone(&self.system_settings.now.read().unwrap_or_else(PoisonError::into_inner).settings)
+        self.system_settings.now.get()
     }
 
     /// What decisions about a request have to know of the settings.
@@ -128,17 +122,14 @@ impl App {
         self.system_settings.fixed.contains_key(setting.key)
     }
 
-    /// Brings what is in memory up to what is written. Of several at once the one that saw most wins.
+    /// Brings what is in memory up to what is written.
     pub(super) async fn read_settings(&self) -> Result<(), Error> {
         let sequence = self.db.sequence();
         let changed = self.db.read(|tx| setting::changed(tx).map_err(Error::from)).await?;
         let mut settings = SystemSettings::default();
         settings.put(&changed.into_iter().filter_map(|(key, changed)| still_valid(&key, changed.value)).collect());
         settings.put(&self.system_settings.fixed);
-        let mut now = self.system_settings.now.write().unwrap_or_else(PoisonError::into_inner);
-        if now.sequence <= sequence {
-            *now = Snapshot { sequence, settings: Arc::new(settings) };
-        }
+        self.system_settings.now.offer(sequence, Arc::new(settings));
         Ok(())
     }
 }
@@ -183,7 +174,11 @@ mod tests {
         let world = World::new().await;
         world.app.put_setting(&Caller::OPERATOR, "team_trash_days", &GivenValue::Number(3)).await.unwrap();
 
-        let world = world.reopened_with(&[("team_trash_days", SettingValue::Number(9))]).await;
+        let world = world
+            .reopened_with(|opening| {
+                opening.fixed_settings.insert("team_trash_days", SettingValue::Number(9));
+            })
+            .await;
         assert_eq!(world.app.system_settings().team_trash_days, 9);
         let listed = world.app.list_settings(&Caller::OPERATOR).await.unwrap();
         let fixed: Vec<_> = listed.iter().filter(|seen| seen.is_fixed).map(|seen| seen.setting.key).collect();

@@ -1,12 +1,21 @@
 //! Teams: making and listing them, and who belongs to them.
 
+mod introduction;
+/// Images of other hosts in introductions.
+mod outside_image;
+/// How teams show themselves.
+pub mod profile;
+/// Deleting teams, and restoring them.
+pub mod trash;
+
 use super::audit::{self, Event};
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
 use super::service_account::HomeNamed;
 use super::team_role::{self, only_viewer};
-use super::{App, Error, last_admin};
+use super::user::change::check_active;
+use super::{App, Error, last_admin, seat};
 use crate::access::{Action, Allowed, Caller, Licence, OrganizationRole, TeamRole};
 use crate::db::DbError;
 use crate::db::repo::team::{self, FoundTeam};
@@ -58,6 +67,7 @@ impl App {
             let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
             let at = existing(&caller, Action::TeamCreate, find(tx)?, &licence, gone)?;
             let name = EntityName::parse(&input.name).map_err(|why| Error::invalid("name", &why))?;
+            seat::check_new_team(tx, &licence)?;
             let admins = people(tx, &input.admins)?;
             for (id, person) in &admins {
                 match organization::member(tx, at.id, *id)?.map(|member| member.role) {
@@ -75,6 +85,7 @@ impl App {
             for (id, person) in &admins {
                 let event = Event::new(AuditAction::TeamMember).team(&team).user(*id, person);
                 audit::record(tx, &caller, event.role(None, Some(TeamRole::Admin.as_str())))?;
+                seat::take(tx, *id, &licence)?;
             }
             Ok::<_, Error>((team, organization.clone()))
         });
@@ -211,6 +222,7 @@ impl App {
                     member
                 }
             };
+            seat::take(tx, user, &licence)?;
             Ok::<_, Error>((found.id, user, membership(tx, user, person, &member)?))
         });
         let (team, user, member) = put.await?;
@@ -245,6 +257,7 @@ impl App {
             let (user, member) = place.ok_or_else(no_member)?;
             last_admin::check_team(tx, found.id, user)?;
             team::remove_member(tx, &found, user)?;
+            seat::settle(tx, user)?;
             let person = user::get(tx, user)?.ok_or_else(no_member)?;
             let event = Event::new(AuditAction::TeamMemberRemove).team(&found).user(user, &person);
             let was = team_role::name_of(tx, member.given())?;
@@ -285,8 +298,9 @@ fn place_of(tx: &impl Read, team: EntityId, username: &str) -> Result<Option<(Us
 fn people(tx: &impl Read, usernames: &[String]) -> Result<Vec<(UserId, User)>, Error> {
     let mut found: Vec<(UserId, User)> = Vec::new();
     for username in usernames {
-        let (id, person) = person(tx, username).map_err(|error| match error {
-            Error::NotFound(message) => Error::Invalid { field: "admins", message },
+        let named = person(tx, username).and_then(|found| check_active(&found.1).map(|()| found));
+        let (id, person) = named.map_err(|error| match error {
+            Error::NotFound(message) | Error::Conflict(message) => Error::Invalid { field: "admins", message },
             other => other,
         })?;
         if found.iter().all(|(other, _)| *other != id) {
@@ -313,8 +327,12 @@ fn join_organization(
         if is_seen { error } else { not_in_organization(username) }
     };
     let (id, person) = person(tx, username).map_err(outside)?;
-    if organization::member(tx, team.organization, id)?.is_none() {
-        let manages = manages.ok_or_else(|| not_in_organization(username))?;
+    let is_inside = organization::member(tx, team.organization, id)?.is_some();
+    if !is_inside && manages.is_none() {
+        return Err(not_in_organization(username));
+    }
+    check_active(&person)?;
+    if let Some(manages) = manages.filter(|_| !is_inside) {
         home::add_member(tx, caller, &manages, (id, &person))?;
     }
     Ok((id, person))

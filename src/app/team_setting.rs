@@ -7,7 +7,7 @@ use crate::access::{Action, Allowed, Caller, Licence, Visibility};
 use crate::db::DbError;
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::team::{self, FoundTeam};
-use crate::db::repo::{entity, team_setting};
+use crate::db::repo::team_setting;
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
 use crate::domain::id::EntityId;
@@ -41,31 +41,42 @@ pub struct ChangePrivacy {
 pub struct ShownTeamSettings {
     pub in_force: TeamSettings,
     pub enforced: OrganizationPrivacy,
+    /// The whole instance saves no code.
+    pub no_code_saving: bool,
+}
+
+impl ShownTeamSettings {
+    fn of(own: TeamSettings, enforced: OrganizationPrivacy, no_code_saving: bool) -> Self {
+        let in_force = own.under(enforced);
+        let in_force = TeamSettings { code_saving: in_force.code_saving && !no_code_saving, ..in_force };
+        Self { in_force, enforced, no_code_saving }
+    }
 }
 
 impl App {
     pub async fn team_settings(&self, caller: &Caller, team: &str) -> Result<ShownTeamSettings, Error> {
         let name = name_of_existing("team", team)?;
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, no_code_saving) = (*caller, self.licence(), !self.system_settings().code_saving);
         let shown = self.db.read(move |tx| {
             let found = find_team(tx, &caller, Action::TeamSettingsRead, &name, &licence)?;
-            let enforced = team_setting::privacy(tx, found.organization)?;
-            Ok::<_, Error>(ShownTeamSettings { in_force: team_setting::own(tx, found.id)?.under(enforced), enforced })
+            let (own, enforced) = (team_setting::own(tx, found.id)?, team_setting::privacy(tx, found.organization)?);
+            Ok::<_, Error>(ShownTeamSettings::of(own, enforced, no_code_saving))
         });
         shown.await
     }
 
     /// What counts for what is done in an entity, as far as the caller may know; else what a new team begins with.
     pub async fn settings_of_entity(&self, caller: &Caller, id: EntityId) -> Result<TeamSettings, Error> {
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, code_saving) = (*caller, self.licence(), self.system_settings().code_saving);
         let found = self.db.read(move |tx| {
-            let Some(team) = team::get(tx, &caller, id)? else { return Ok(TeamSettings::default()) };
-            match caller.may(Action::TeamSettingsRead, team, &licence) {
-                Ok(team) => Ok::<_, Error>(team_setting::in_force(tx, team.id)?),
-                Err(_) => Ok(TeamSettings::default()),
+            let team = team::get(tx, &caller, id)?.map(|team| caller.may(Action::TeamSettingsRead, team, &licence));
+            match team {
+                Some(Ok(team)) => Ok::<_, Error>(team_setting::in_force(tx, team.id)?),
+                Some(Err(_)) | None => Ok(TeamSettings::default()),
             }
         });
-        found.await
+        let found = found.await?;
+        Ok(TeamSettings { code_saving: found.code_saving && code_saving, ..found })
     }
 
     pub async fn update_team_settings(
@@ -76,7 +87,7 @@ impl App {
     ) -> Result<ShownTeamSettings, Error> {
         let name = name_of_existing("team", team)?;
         let default_visibility = change.default_visibility.as_deref().map(parse_visibility).transpose()?;
-        let (caller, licence) = (*caller, self.licence());
+        let (caller, licence, no_code_saving) = (*caller, self.licence(), !self.system_settings().code_saving);
         let updated = self.db.write(move |tx| {
             let found = find_team(tx, &caller, Action::TeamSettingsUpdate, &name, &licence)?;
             let organization = organization::name_of(tx, found.organization)?;
@@ -84,6 +95,10 @@ impl App {
                 organization.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
             let enforced = team_setting::privacy(tx, found.organization)?;
             let before = team_setting::own(tx, found.id)?;
+            if no_code_saving && change.code_saving == Some(true) {
+                let why = "code saving is switched off for the whole instance; ask a system admin";
+                return Err(Error::Forbidden(why.into()));
+            }
             let mut changes = Changes { organization, told: Vec::new() };
             let after = TeamSettings {
                 hidden: changes.pick("hidden", before.hidden, change.hidden, enforced.hidden)?,
@@ -126,11 +141,11 @@ impl App {
             }
             if after != before {
                 team_setting::update(tx, &found, &after)?;
-                for event in changes.events(found.id, &found) {
+                for event in changes.events(&found) {
                     audit::record(tx, &caller, event)?;
                 }
             }
-            Ok::<_, Error>((found.id, ShownTeamSettings { in_force, enforced }))
+            Ok::<_, Error>((found.id, ShownTeamSettings::of(after, enforced, no_code_saving)))
         });
         let (team, shown) = updated.await?;
         tracing::info!(team.id = %team, "changed the settings of a team");
@@ -184,9 +199,7 @@ impl App {
             }
             if after != before {
                 team_setting::enforce(tx, &found, &after)?;
-                let holder = entity::named(tx, &found.organization.name)?;
-                let holder = holder.ok_or_else(|| DbError::Damaged("an organization without its entity".into()))?;
-                let mut event = Event::new(AuditAction::OrganizationPrivacy).entity(holder.id, &holder.entity);
+                let mut event = Event::new(AuditAction::OrganizationPrivacy).organization(&found);
                 for (field, (from, to)) in words(before).into_iter().zip(words(after)).map(|(b, a)| (b.0, (b.1, a.1))) {
                     if from != to {
                         event = event.detail(field, to);
@@ -234,13 +247,13 @@ impl Changes {
     }
 
     /// One record for what is about privacy, and one for the rest.
-    fn events(&self, id: EntityId, team: &Allowed<FoundTeam>) -> Vec<Event> {
+    fn events(&self, team: &Allowed<FoundTeam>) -> Vec<Event> {
         let is_setting = |field: &str| ["code_saving", "default_visibility"].contains(&field);
         let mut events = Vec::new();
         for (action, settings) in [(AuditAction::TeamPrivacy, false), (AuditAction::TeamSettings, true)] {
             let told: Vec<_> = self.told.iter().filter(|(field, _)| is_setting(field) == settings).collect();
             if !told.is_empty() {
-                let event = Event::new(action).entity(id, &team.entity);
+                let event = Event::new(action).team(team);
                 events.push(told.into_iter().fold(event, |event, (field, word)| event.detail(field, word)));
             }
         }

@@ -6,14 +6,17 @@ use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
 use crate::db::repo::{entity, project, run, stream};
-use crate::db::schema::AUDIT_PENDING;
+use crate::db::schema::{AUDIT_PENDING, CATALOGUE};
+use crate::db::{DbError, verify};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::licence::{Day, LicenceTerms, SeatLimits};
 use crate::domain::name::EntityName;
 use crate::domain::project::ProjectName;
 use crate::domain::run::{Run, RunName, RunState};
-use crate::domain::setting::{SettingValue, SettingValues};
+use crate::domain::setting::SettingValues;
 use crate::domain::stream::RunStreams;
+use crate::secrets::AuthorityKey;
 use tempfile::TempDir;
 
 pub struct World {
@@ -27,10 +30,27 @@ pub struct World {
     pub key: String,
 }
 
+/// Who issues the licences of the tests.
+pub fn authority() -> AuthorityKey {
+    AuthorityKey::from_seed([42; 32])
+}
+
+/// A licence with all features that is valid for a year from [`START`].
+pub fn all_features() -> LicenceTerms {
+    LicenceTerms {
+        holder: "Tests".into(),
+        deployment: None,
+        not_before: None,
+        expires: Day::parse("2028-01-14").unwrap(),
+        features: Feature::ALL.into(),
+        limits: SeatLimits::default(),
+    }
+}
+
 /// When the tests' clock begins.
 pub const START: Timestamp = Timestamp(1_800_000_000_000_000);
 
-fn opening(directory: &TempDir, clock: &Clock, settings: &Settings, fixed_settings: SettingValues) -> Opening {
+fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
     Opening {
         data_dir: directory.path().to_owned(),
         cache_bytes: 4 << 20,
@@ -40,7 +60,8 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings, fixed_settin
         read_secs: 10,
         master_key: None,
         settings: settings.clone(),
-        fixed_settings,
+        fixed_settings: SettingValues::new(),
+        trusted_keys: vec![authority().public()],
         clock: clock.clone(),
     }
 }
@@ -52,7 +73,7 @@ impl World {
 
     pub async fn with(settings: Settings) -> World {
         let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::fixed_at(START));
-        let app = App::open(opening(&directory, &clock, &settings, SettingValues::new())).await.unwrap();
+        let app = App::open(opening(&directory, &clock, &settings)).await.unwrap();
         let person = CreateUser {
             username: Some("ada".into()),
             email: "ada@example.com".into(),
@@ -69,17 +90,24 @@ impl World {
         world
     }
 
-    /// Closes the app and opens its directory again.
-    pub async fn reopened(self) -> World {
-        self.reopened_with(&[]).await
+    /// Installs a licence.
+    pub async fn license_with(&self, terms: &LicenceTerms) {
+        let text = authority().issue(terms).unwrap();
+        self.app.install_licence(&Caller::OPERATOR, &text).await.unwrap();
     }
 
-    /// The same, with system settings that the settings file fixes.
-    pub async fn reopened_with(self, fixed: &[(&'static str, SettingValue)]) -> World {
+    /// Closes the app and opens its directory again.
+    pub async fn reopened(self) -> World {
+        self.reopened_with(|_| {}).await
+    }
+
+    /// The same, opened in another way.
+    pub async fn reopened_with(self, change: impl FnOnce(&mut Opening)) -> World {
         let World { app, directory, clock, settings, ada, key } = self;
         drop(app);
-        let fixed = fixed.iter().cloned().collect();
-        let app = App::open(opening(&directory, &clock, &settings, fixed)).await.unwrap();
+        let mut opening = opening(&directory, &clock, &settings);
+        change(&mut opening);
+        let app = App::open(opening).await.unwrap();
         World { directory, clock, settings, app, ada, key }
     }
 
@@ -91,9 +119,9 @@ impl World {
         RunPath { project: self.project(), run: RunName::parse(name).unwrap() }
     }
 
-    /// A licence for these features, from now on.
+    /// Allows these features from now on, without a licence that would be recorded.
     pub fn license(&self, features: &[Feature]) {
-        *self.app.licence.write().unwrap() = Licence::of(features.iter().copied());
+        self.app.licence.allow(self.app.db.sequence(), Licence::of(features.iter().copied()));
     }
 
     async fn create_project(&self) {
@@ -226,4 +254,14 @@ pub async fn tail(world: &World, name: &str, stream: crate::domain::stream::Stre
         lines.extend((chunk.first_line..).zip(chunk.text().unwrap().lines().map(str::to_owned)));
     }
     lines.into_iter().collect()
+}
+
+/// What is wrong with the records: nothing, after every step of anything.
+pub async fn faults(app: &App) -> Vec<String> {
+    let faults = app.db.read(|tx| {
+        let mut faults = Vec::new();
+        verify::verify(tx, &CATALOGUE, &mut faults)?;
+        Ok::<_, DbError>(faults)
+    });
+    faults.await.unwrap()
 }

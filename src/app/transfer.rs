@@ -38,6 +38,10 @@ pub struct Part {
 }
 
 impl FileDownload {
+    pub(super) fn of(content_type: String, bytes: Download) -> Self {
+        Self { content_type, bytes }
+    }
+
     /// The part that a `Range` header asks for.
     pub fn part(self, range: Option<&str>) -> Part {
         let size_bytes = self.bytes.size_bytes();

@@ -12,7 +12,7 @@ use crate::domain::id::RunId;
 const PAGE: usize = 100;
 /// Records deleted in one transaction: others wait behind it.
 const RECORDS: usize = 500;
-const SECS_PER_DAY: i64 = 86_400;
+pub(super) const SECS_PER_DAY: i64 = 86_400;
 
 /// Runs that were deleted until then are removed for good.
 pub(super) fn due(now: Timestamp, trash_days: i64) -> Timestamp {
@@ -42,42 +42,32 @@ impl App {
     }
 
     async fn purge_run(&self, id: RunId) -> Result<(), Error> {
-        while !self.db.write(move |tx| file::purge(tx, id, RECORDS).map_err(Error::from)).await? {}
-        while !self.db.write(move |tx| run::purge_alerts(tx, id, RECORDS).map_err(Error::from)).await? {}
-        while !self.db.write(move |tx| purge::forget_run(tx, id, RECORDS).map_err(Error::from)).await? {}
-        let purge_rest = move |tx: &mut WriteTx<'_>| {
-            if !stream::purge(tx, id, RECORDS)? {
-                return Ok(false);
-            }
-            run::purge(tx, id)?;
-            Ok::<_, Error>(true)
-        };
-        while !self.db.write(purge_rest).await? {}
+        while !self.db.write(move |tx| remove_run(tx, id)).await? {}
         tracing::info!(run.id = %id, "removed a run from the trash");
         Ok(())
     }
 }
 
+/// Removes a portion of a run for good; `true` when the run itself is gone.
+pub(super) fn remove_run(tx: &mut WriteTx<'_>, id: RunId) -> Result<bool, Error> {
+    let is_empty = file::purge(tx, id, RECORDS)?
+        && run::purge_alerts(tx, id, RECORDS)?
+        && purge::forget_run(tx, id, RECORDS)?
+        && stream::purge(tx, id, RECORDS)?;
+    if is_empty {
+        run::purge(tx, id)?;
+    }
+    Ok(is_empty)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::app::App;
     use crate::app::run::{Target, UpsertRun};
-    use crate::app::testing::{World, history};
-    use crate::db::schema::CATALOGUE;
-    use crate::db::{DbError, verify};
+    use crate::app::testing::{World, faults, history};
 
     fn named(run: &str) -> UpsertRun {
         let target = Target::Named { entity: Some("ada".into()), project: Some("p".into()), run: Some(run.into()) };
         UpsertRun { target, config: Some("{}".into()), ..UpsertRun::default() }
-    }
-
-    async fn faults(app: &App) -> Vec<String> {
-        let faults = app.db.read(|tx| {
-            let mut faults = Vec::new();
-            verify::verify(tx, &CATALOGUE, &mut faults)?;
-            Ok::<_, DbError>(faults)
-        });
-        faults.await.unwrap()
     }
 
     #[tokio::test]

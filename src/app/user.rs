@@ -1,18 +1,22 @@
-//! People: creating, listing and deleting them.
+//! People: creating and deleting them.
+
+/// Changing people, and whether they may come in at all.
+pub mod change;
+/// Seeing people as administrators do.
+pub mod list;
 
 use super::audit::{self, Event};
 use super::organization::{self, JoinOrganization};
 use super::page::{PAGE, Page};
-use super::{App, Error, api_key, invitation, last_admin};
+use super::{App, Error, api_key, invitation, last_admin, seat};
 use crate::access::{Action, Caller};
 use crate::db::repo::user::{self, NewUser};
 use crate::db::repo::{self, entity};
 use crate::db::tx::Read;
 use crate::domain::api_key::KeyRecord;
 use crate::domain::audit::AuditAction;
-use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
-use crate::domain::user::{User, check_email};
+use crate::domain::user::{KeyRecord, User, check_email, check_full_name};
 use crate::secrets::{ApiKey, Secret, hash_password};
 
 /// A person to be, as an administrator writes them down.
@@ -41,15 +45,15 @@ pub struct CreatedUser {
     pub api_key: Option<ApiKey>,
 }
 
-/// In place of an id, for who lists all people; ids begin with 1.
-const EVERYBODY: u64 = 0;
-
 impl App {
     pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<CreatedUser, Error> {
         // Refused before any work: hashing a password is dear.
         let licence = self.licence();
         caller.may(Action::UserManage, user::instance(), &licence)?;
         check_email(&input.email).map_err(|why| Error::invalid("email", &why))?;
+        if let Some(name) = &input.name {
+            check_full_name(name).map_err(|why| Error::invalid("name", &why))?;
+        }
         let parse = |name: &String| EntityName::parse(name).map_err(|why| Error::invalid("username", &why));
         let name = input.username.as_ref().map(parse).transpose()?;
         let key = match &input.api_key {
@@ -70,8 +74,9 @@ impl App {
                 None => name_from_email(tx, &email)?,
             };
             let (email, full_name, password_hash) = (email.clone(), full_name.clone(), password_hash.clone());
-            let (id, user) =
-                user::create(tx, &instance, NewUser { name, email, full_name, password_hash, system_admin })?;
+            let new = NewUser { name, email, full_name, password_hash, system_admin };
+            let created = user::create(tx, &instance, new);
+            let (id, user) = created.map_err(|error| Error::from(error).with_name_as("username"))?;
             let mut first_key = None;
             if let Some((hash, begins_with)) = &kept {
                 let of = caller.may(Action::ApiKeyImport, repo::api_key::of(tx, &caller, id)?, &licence)?;
@@ -86,23 +91,12 @@ impl App {
                 api_key::tell(tx, &caller, AuditAction::UserCreateApiKey, (*key, record))?;
             }
             invitation::accept_waiting(tx, &caller, (id, &user), &licence)?;
+            seat::take(tx, id, &licence)?;
             Ok::<_, Error>((id, user))
         });
         let (id, user) = created.await?;
         tracing::info!(user.id = %id, user.system_admin, "created a person");
         Ok(CreatedUser { user, api_key: key.filter(|_| matches!(input.api_key, FirstKey::Made)) })
-    }
-
-    /// People in the order of their creation, after the person `after`.
-    pub async fn list_users(&self, caller: &Caller, after: Option<UserId>) -> Result<Page<User, UserId>, Error> {
-        let (caller, licence, asking) = (*caller, self.licence(), *caller);
-        let found = self.db.read(move |tx| {
-            let instance = caller.may(Action::UserManage, user::instance(), &licence)?;
-            Ok::<_, Error>(user::list(tx, &instance, after, PAGE)?)
-        });
-        let people = found.await?;
-        self.note_read(&asking, AuditAction::UserRead, EVERYBODY, |event| event.detail("users", "all"));
-        Ok(Page::of(people))
     }
 
     /// Deletes the person with their keys and their places in teams; what they made in teams stays. Refused while

@@ -103,6 +103,19 @@ impl Door {
         serde_json::from_slice(&bytes).context("the server's answer is not JSON")
     }
 
+    /// All entries of a list that comes in pages; `entries` is what an answer calls them.
+    pub async fn list(&mut self, path: &str, entries: &str) -> anyhow::Result<Vec<Value>> {
+        let (mut all, mut next) = (Vec::new(), None::<String>);
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let page = next.map_or_else(|| path.to_owned(), |next| format!("{path}{joint}after={}", segment(&next)));
+            let mut page = self.ask(Method::GET, &page, None).await?;
+            all.extend(page[entries].as_array_mut().map(std::mem::take).unwrap_or_default());
+            let Some(after) = page["next"].as_str() else { return Ok(all) };
+            next = Some(after.to_owned());
+        }
+    }
+
     /// One request that is answered line by line. Returns the last line, which sums up.
     pub async fn read_lines(
         &mut self,

@@ -7,11 +7,18 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod license;
+mod license_authority;
+mod member;
 mod opening;
+mod organization;
 mod output;
+mod project;
+mod role;
 mod serve;
 mod service_account;
 mod settings;
+mod team;
 mod user;
 
 use crate::config::{self, Config};
@@ -31,9 +38,27 @@ struct Arguments {
 enum Command {
     /// Start the server.
     Serve(serve::Serve),
-    /// Make, list and delete people.
+    /// Make, list, change and delete people.
     #[command(subcommand)]
     User(user::User),
+    /// The custom roles of an organization.
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Projects: who sees them, and who has which role in them.
+    #[command(subcommand)]
+    Project(project::Project),
+    /// Organizations and who belongs to them.
+    #[command(subcommand)]
+    Organization(organization::Organization),
+    /// Teams and who belongs to them.
+    #[command(subcommand)]
+    Team(team::Team),
+    /// Show, install and verify licences.
+    #[command(subcommand)]
+    License(license::License),
+    /// Make licences, for whoever distributes this server.
+    #[command(subcommand)]
+    LicenseAuthority(license_authority::LicenseAuthority),
     /// Who may do what, and why.
     #[command(subcommand)]
     Access(access::Access),
@@ -83,6 +108,12 @@ pub fn run() -> ExitCode {
         Command::User(command) => user::run(command),
         Command::ServiceAccount(command) => service_account::run(command),
         Command::ApiKey(command) => api_key::run(command),
+        Command::Role(command) => role::run(command),
+        Command::Project(command) => project::run(command),
+        Command::Organization(command) => organization::run(command),
+        Command::Team(command) => team::run(command),
+        Command::License(command) => license::run(command),
+        Command::LicenseAuthority(command) => license_authority::run(command),
         Command::Access(command) => access::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),

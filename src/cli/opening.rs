@@ -19,6 +19,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
         fixed_settings: config.settings.values(),
+        trusted_keys: config.license.read_trusted_keys()?,
         clock: Clock::system(),
     })
 }

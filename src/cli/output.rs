@@ -18,6 +18,11 @@ fn finish(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
+/// A text of an answer; none is empty.
+pub fn word(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
+
 /// Columns as wide as their longest text.
 pub struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,

@@ -2,7 +2,7 @@
 
 use super::SettingsArguments;
 use super::door::{self, Door, Missing, segment};
-use super::output::{Table, print_json};
+use super::output::{Table, print_json, word};
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -96,9 +96,8 @@ fn list(arguments: List) -> anyhow::Result<()> {
     }
     let mut table = Table::new(["ROLE", "BASE", "SEAT", "ADDS"]);
     for role in roles.as_array().into_iter().flatten() {
-        let text = |field: &str| role[field].as_str().unwrap_or_default().to_owned();
         let actions: Vec<&str> = role["actions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        table.row([text("name"), text("base"), text("seat"), actions.join(" ")]);
+        table.row([word(role, "name"), word(role, "base"), word(role, "seat"), actions.join(" ")]);
     }
     table.print()
 }

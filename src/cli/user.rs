@@ -1,8 +1,8 @@
-//! `weighhouse user`: making, listing and deleting people.
+//! `weighhouse user`: making, listing, changing and deleting people.
 
 use super::SettingsArguments;
 use super::door::{self, Door, Missing, segment};
-use super::output::{Table, print, print_json};
+use super::output::{Table, print, print_json, word};
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -12,10 +12,18 @@ use std::io::BufRead;
 pub enum User {
     /// Make a person and print their new API key, once.
     Create(Create),
-    /// List all people.
+    /// List all people, or those who are searched for.
     List(List),
+    /// Show a person, and where they belong.
+    Show(Show),
+    /// Change a person's name, address, or standing.
+    Update(Update),
+    /// Let nothing of a person's open a door any more; their places stay.
+    Deactivate(Named),
+    /// Let a deactivated person in again.
+    Reactivate(Named),
     /// Delete a person and their keys; what they made in teams stays.
-    Delete(Delete),
+    Delete(Named),
 }
 
 #[derive(Args)]
@@ -48,13 +56,39 @@ pub struct Create {
 pub struct List {
     #[command(flatten)]
     settings: SettingsArguments,
+    /// What the user name, a word of the full name, or the e-mail address begins with.
+    #[arg(value_name = "QUERY")]
+    query: Option<String>,
     /// Print the people as a JSON array.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
-pub struct Delete {
+pub struct Show {
+    #[command(flatten)]
+    named: Named,
+    /// Print the person as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct Update {
+    #[command(flatten)]
+    named: Named,
+    /// The full name; an empty one takes it away.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Whether they administer the whole instance.
+    #[arg(long, value_name = "true|false")]
+    system_admin: Option<bool>,
+}
+
+#[derive(Args)]
+pub struct Named {
     #[command(flatten)]
     settings: SettingsArguments,
     #[arg(value_name = "USERNAME")]
@@ -65,7 +99,11 @@ pub fn run(command: User) -> anyhow::Result<()> {
     match command {
         User::Create(arguments) => create(arguments),
         User::List(arguments) => list(arguments),
-        User::Delete(arguments) => delete(arguments),
+        User::Show(arguments) => show(arguments),
+        User::Update(arguments) => update(arguments),
+        User::Deactivate(named) => named.ask(Method::POST, "/deactivate", None, "deactivated"),
+        User::Reactivate(named) => named.ask(Method::POST, "/reactivate", None, "reactivated"),
+        User::Delete(named) => named.ask(Method::DELETE, "", None, "deleted"),
     }
 }
 
@@ -108,32 +146,71 @@ fn create(arguments: Create) -> anyhow::Result<()> {
 }
 
 fn list(arguments: List) -> anyhow::Result<()> {
-    let people = door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
-        let (mut people, mut path) = (Vec::new(), "/api/v1/users".to_owned());
-        loop {
-            let mut page = door.ask(Method::GET, &path, None).await?;
-            people.extend(page["users"].as_array_mut().map(std::mem::take).unwrap_or_default());
-            let Some(next) = page["next"].as_str() else { return Ok(people) };
-            path = format!("/api/v1/users?after={}", segment(next));
-        }
-    })?;
+    let path = match &arguments.query {
+        Some(query) => format!("/api/v1/users?query={}", segment(query)),
+        None => "/api/v1/users".to_owned(),
+    };
+    let people =
+        door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| door.list(&path, "users").await)?;
     if arguments.json {
         return print_json(&Value::Array(people));
     }
-    let mut table = Table::new(["USERNAME", "E-MAIL", "NAME", "SYSTEM ADMIN", "SINCE"]);
+    let mut table = Table::new(["USERNAME", "E-MAIL", "NAME", "SYSTEM ADMIN", "STATUS", "LAST ACTIVE", "SINCE"]);
     for person in &people {
-        let text = |field: &str| person[field].as_str().unwrap_or_default().to_owned();
-        let admin = if person["system_admin"] == true { "yes" } else { "" };
-        table.row([text("username"), text("email"), text("name"), admin.into(), text("created_at")]);
+        let text = |field: &str| word(person, field);
+        let admin = if person["system_admin"] == true { "yes".to_owned() } else { String::new() };
+        let seen = text("last_active_at");
+        table.row([text("username"), text("email"), text("name"), admin, text("status"), seen, text("created_at")]);
     }
     table.print()
 }
 
-fn delete(arguments: Delete) -> anyhow::Result<()> {
-    let path = format!("/api/v1/users/{}", segment(&arguments.username));
-    door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
-        door.ask(Method::DELETE, &path, None).await
+fn show(arguments: Show) -> anyhow::Result<()> {
+    let path = arguments.named.path();
+    let person = door::run(arguments.named.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(Method::GET, &path, None).await
     })?;
-    eprintln!("deleted the person `{}`", arguments.username);
-    Ok(())
+    if arguments.json {
+        return print_json(&person);
+    }
+    let mut table = Table::new(["FIELD", "VALUE"]);
+    for field in ["username", "email", "name", "status", "created_at", "deactivated_at", "last_active_at"] {
+        table.row([field.to_owned(), word(&person, field)]);
+    }
+    table.row(["system_admin".to_owned(), person["system_admin"].to_string()]);
+    for (field, title) in [("organizations", "organization"), ("teams", "team")] {
+        for place in person[field].as_array().into_iter().flatten() {
+            table.row([title.to_owned(), format!("{} ({})", word(place, "name"), word(place, "role"))]);
+        }
+    }
+    table.print()
+}
+
+fn update(arguments: Update) -> anyhow::Result<()> {
+    let mut change = Map::new();
+    if let Some(name) = arguments.name {
+        change.insert("name".into(), if name.is_empty() { Value::Null } else { name.into() });
+    }
+    if let Some(email) = arguments.email {
+        change.insert("email".into(), email.into());
+    }
+    if let Some(system_admin) = arguments.system_admin {
+        change.insert("system_admin".into(), system_admin.into());
+    }
+    anyhow::ensure!(!change.is_empty(), "say what is to be different: `--name`, `--email` or `--system-admin`");
+    arguments.named.ask(Method::PATCH, "", Some(&Value::Object(change)), "changed")
+}
+
+impl Named {
+    fn path(&self) -> String {
+        format!("/api/v1/users/{}", segment(&self.username))
+    }
+
+    /// One request about the person, and what was done to them by it.
+    fn ask(self, method: Method, what: &str, body: Option<&Value>, done: &str) -> anyhow::Result<()> {
+        let path = format!("{}{what}", self.path());
+        door::run(self.settings, Missing::Refuse, async |door: &mut Door| door.ask(method.clone(), &path, body).await)?;
+        eprintln!("{done} the person `{}`", self.username);
+        Ok(())
+    }
 }

@@ -91,6 +91,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "secrets", &mut problems),
         section(built, "transfer", &mut problems),
         section(built, "settings", &mut problems),
+        section(built, "license", &mut problems),
     );
     problems.into_result()?;
     let (
@@ -105,11 +106,12 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(secrets),
         Some(transfer),
         Some(settings),
+        Some(license),
     ) = sections
     else {
         return Err(one("a section of the settings is missing".to_owned()));
     };
-    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer, settings })
+    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer, settings, license })
 }
 
 fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &mut Problems) -> Option<T> {

@@ -8,6 +8,7 @@ pub mod certificate;
 mod data;
 mod database;
 mod history;
+mod license;
 mod limits;
 mod load;
 mod log;
@@ -24,6 +25,7 @@ pub use artifacts::Artifacts;
 pub use data::Data;
 pub use database::Database;
 pub use history::History;
+pub use license::License;
 pub use limits::Limits;
 pub use load::{Overrides, load};
 pub use log::{Log, LogFormat};
@@ -47,6 +49,7 @@ pub struct Config {
     pub secrets: Secrets,
     pub transfer: Transfer,
     pub settings: FixedSettings,
+    pub license: License,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
         self.secrets.check(&mut problems);
         self.transfer.check(&mut problems);
         self.settings.check(&mut problems);
+        self.license.check(&mut problems);
         problems.into_result()
     }
 }

@@ -1,8 +1,11 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+mod activity;
 mod artifact;
 mod audit;
+mod licence;
 mod people;
+mod profile;
 mod role;
 mod run;
 mod setting;
@@ -26,18 +29,21 @@ use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, ProjectId,
-    RunId, SegmentId, SweepId, UserId,
+    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, OutsideImageId,
+    ProjectId, RunId, SegmentId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::lease::Lease;
+use crate::domain::licence::{Deployment, InstalledLicence, LatestTime};
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::run::{Alert, Run};
+use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
+use crate::domain::team_profile::{OutsideImage, StoredImage, TeamProfile};
 use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
-use crate::domain::user::User;
+use crate::domain::user::{KeyRecord, LastActive, User};
 use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
@@ -49,6 +55,8 @@ pub const USER_BY_EMAIL: Unique<String, UserId> = Unique::new(3, "user_by_email"
 
 /// Those who administer the instance and are active.
 pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
+
+pub const LAST_ACTIVE: Table<UserId, LastActive> = Table::new(185, "last_active");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
 /// By the name in lower case.
@@ -68,6 +76,8 @@ pub const ORGANIZATION_MEMBERS: Table<(OrganizationId, UserId), OrganizationMemb
 pub const ORGANIZATIONS_BY_USER: Index<(UserId, OrganizationId)> = Index::new(11, "organizations_by_user");
 pub const ORGANIZATION_ADMINS: Index<(OrganizationId, UserId)> = Index::new(61, "organization_admins");
 pub const TEAMS_BY_ORGANIZATION: Index<(OrganizationId, EntityId)> = Index::new(12, "teams_by_organization");
+/// Deleted teams, by the end of their time in the trash.
+pub const DELETED_TEAMS: Index<(Timestamp, EntityId)> = Index::new(186, "deleted_teams");
 pub const TEAM_MEMBERS: Table<(EntityId, UserId), TeamMember> = Table::new(13, "team_members");
 pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_user");
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
@@ -88,12 +98,23 @@ pub const INVITATIONS_BY_CUSTOM_ROLE: Index<(CustomRoleId, InvitationId)> =
 pub const TEAM_SETTINGS: Table<EntityId, TeamSettings> = Table::new(178, "team_settings");
 pub const ORGANIZATION_PRIVACY: Table<OrganizationId, OrganizationPrivacy> = Table::new(179, "organization_privacy");
 
+pub const TEAM_PROFILES: Table<EntityId, TeamProfile> = Table::new(189, "team_profiles");
+/// Pictures of teams.
+pub const AVATARS: Table<EntityId, StoredImage> = Table::new(190, "avatars");
+/// Images of other hosts in introductions.
+pub const OUTSIDE_IMAGES: Table<OutsideImageId, OutsideImage> = Table::new(191, "outside_images");
+pub const OUTSIDE_IMAGE_BY_URL: Unique<(EntityId, String), OutsideImageId> = Unique::new(192, "outside_image_by_url");
+/// By when they are to be fetched next.
+pub const OUTSIDE_IMAGES_DUE: Index<(Timestamp, OutsideImageId)> = Index::new(193, "outside_images_due");
+
 pub const CUSTOM_CHARTS: Table<CustomChartId, CustomChart> = Table::new(33, "custom_charts");
 pub const CUSTOM_CHART_BY_NAME: Unique<(EntityId, String), CustomChartId> = Unique::new(34, "custom_chart_by_name");
 
 pub const PROJECTS: Table<ProjectId, Project> = Table::new(15, "projects");
 pub const PROJECT_BY_NAME: Unique<(EntityId, String), ProjectId> = Unique::new(16, "project_by_name");
 
+/// Also the deleted ones.
+pub const PROJECTS_BY_ENTITY: Index<(EntityId, ProjectId)> = Index::new(187, "projects_by_entity");
 /// Roles in one project, instead of the one in the team.
 pub const PROJECT_MEMBERS: Table<(ProjectId, UserId), ProjectMember> = Table::new(176, "project_members");
 /// By the person and the team of the project.
@@ -148,6 +169,7 @@ pub const TRIALS: Table<RunId, Trial> = Table::new(86, "trials");
 pub const RUNS_BY_SWEEP: Index<(ProjectId, String, Timestamp, RunId)> = Index::new(87, "runs_by_sweep");
 /// Those that no client has been heard of for.
 pub const OPEN_TRIALS: Index<(SweepId, RunId)> = Index::new(88, "open_trials");
+pub const TRIALS_BY_SWEEP: Index<(SweepId, RunId)> = Index::new(188, "trials_by_sweep");
 pub const TRIALS_BY_AGENT: Index<(AgentId, RunId)> = Index::new(89, "trials_by_agent");
 
 /// What is to be removed, by the time before which it must stay.
@@ -216,6 +238,13 @@ pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133
 /// Those that were changed, by their keys.
 pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
+pub const LICENCE: Table<(), InstalledLicence> = Table::new(141, "licence");
+pub const LATEST_TIME: Table<(), LatestTime> = Table::new(142, "latest_time");
+pub const DEPLOYMENT: Table<(), Deployment> = Table::new(143, "deployment");
+/// The seats that people take, and how many of each kind these are.
+pub const SEATS: Table<UserId, Seat> = Table::new(144, "seats");
+pub const SEAT_COUNTS: Table<(), SeatCounts> = Table::new(145, "seat_counts");
+
 /// What was done and is not yet linked into the log, in the order of their making.
 pub const AUDIT_PENDING: Table<AuditId, Written> = Table::new(160, "audit_pending");
 /// The log, numbered from 1.
@@ -232,6 +261,7 @@ pub const LEASES: Table<String, Lease> = Table::new(165, "leases");
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
         &USERS,
+        &LAST_ACTIVE,
         &ENTITIES,
         &API_KEYS,
         &ORGANIZATIONS,
@@ -241,6 +271,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &CUSTOM_ROLES,
         &TEAM_SETTINGS,
         &ORGANIZATION_PRIVACY,
+        &TEAM_PROFILES,
+        &AVATARS,
+        &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,
         &PROJECTS,
         &PROJECT_MEMBERS,
@@ -274,6 +307,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
         &SETTINGS,
+        &LICENCE,
+        &LATEST_TIME,
+        &DEPLOYMENT,
+        &SEATS,
+        &SEAT_COUNTS,
         &AUDIT_PENDING,
         &AUDIT_LOG,
         &AUDIT_HEAD,
@@ -290,6 +328,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         ORGANIZATIONS_BY_USER.space,
         ORGANIZATION_ADMINS.space,
         TEAMS_BY_ORGANIZATION.space,
+        DELETED_TEAMS.space,
         TEAMS_BY_USER.space,
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
@@ -297,8 +336,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         CUSTOM_ROLE_BY_NAME.space,
         CUSTOM_ROLE_HOLDERS.space,
         INVITATIONS_BY_CUSTOM_ROLE.space,
+        OUTSIDE_IMAGE_BY_URL.space,
+        OUTSIDE_IMAGES_DUE.space,
         CUSTOM_CHART_BY_NAME.space,
         PROJECT_BY_NAME.space,
+        PROJECTS_BY_ENTITY.space,
         PROJECTS_BY_MEMBER.space,
         RUN_BY_NAME.space,
         RUNS_BY_CREATION.space,
@@ -334,6 +376,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         AGENTS_BY_SWEEP.space,
         RUNS_BY_SWEEP.space,
         OPEN_TRIALS.space,
+        TRIALS_BY_SWEEP.space,
         TRIALS_BY_AGENT.space,
         AUDIT_BY_TIME.space,
         AUDIT_BY_ORGANIZATION.space,

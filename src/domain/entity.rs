@@ -12,6 +12,19 @@ pub struct Entity {
     pub name: EntityName,
     pub kind: EntityKind,
     pub created_at: Timestamp,
+    /// A team that was deleted: it is there for nobody, and keeps its name.
+    #[serde(default)]
+    pub trash: Option<Trash>,
+}
+
+/// What is known of a deleted team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trash {
+    pub deleted_at: Timestamp,
+    /// Until then it can be restored; the setting of the day when it was deleted.
+    pub until: Timestamp,
+    /// Part of it may be gone already: it is not restored any more, whatever the clock says.
+    pub is_being_removed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

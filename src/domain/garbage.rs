@@ -28,6 +28,8 @@ pub enum StoredObject {
     Segment(SegmentId),
     Detail(SegmentId),
     Console(SegmentId),
+    /// A picture that the server shows.
+    Image(ObjectId),
 }
 
 impl StoredObject {

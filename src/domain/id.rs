@@ -67,4 +67,6 @@ ids! {
     SweepId = 20;
     /// A process that runs what a sweep suggests.
     AgentId = 21;
+    /// An image of another host in an introduction.
+    OutsideImageId = 64;
 }

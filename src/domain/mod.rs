@@ -24,14 +24,20 @@ pub mod filter;
 /// What is to be removed later.
 pub mod garbage;
 pub mod id;
+/// Pictures, known by what is in them.
+pub mod image;
 pub mod invitation;
 pub mod json;
 /// Work that one process at a time does.
 pub mod lease;
+/// Licences: what one says, and the file it comes in.
+pub mod licence;
 /// Names of people, teams and organizations.
 pub mod name;
 /// Where a request came from.
 pub mod origin;
+/// Bytes as text.
+pub mod pem;
 pub mod project;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
@@ -39,6 +45,8 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// What a licence counts of people.
+pub mod seat;
 /// Text that must not be printed.
 pub mod secret;
 /// What administrators change while the server runs.
@@ -46,6 +54,8 @@ pub mod setting;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;
+/// How teams show themselves.
+pub mod team_profile;
 /// The privacy of teams, and what organizations enforce.
 pub mod team_setting;
 /// People and service accounts.

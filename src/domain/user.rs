@@ -62,6 +62,23 @@ impl ServiceHome {
     }
 }
 
+/// When a person was last seen, to within some minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastActive {
+    pub at: Timestamp,
+}
+
+const FULL_NAME_CHARS_MAX: usize = 200;
+
+/// Any words, on one line.
+pub fn check_full_name(text: &str) -> Result<(), String> {
+    let is_short = text.chars().count() <= FULL_NAME_CHARS_MAX;
+    if text.trim().is_empty() || !is_short || text.chars().any(char::is_control) {
+        return Err(format!("a full name has 1 to {FULL_NAME_CHARS_MAX} characters and stands on one line"));
+    }
+    Ok(())
+}
+
 /// Loose on purpose: whether an address works is for mail to find out.
 pub fn check_email(text: &str) -> Result<(), &'static str> {
     let parts = text.split_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));

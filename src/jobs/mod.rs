@@ -1,11 +1,14 @@
 //! Background work: one file per job. A job may be stopped anywhere and started again; what it does is a use case of
 //! `app`, here is only when.
 
+mod activity;
 mod audit;
 mod expiry;
 mod garbage;
 mod key_use;
+mod licence;
 mod liveness;
+mod outside_image;
 mod purge;
 mod seal;
 
@@ -24,12 +27,16 @@ impl Jobs {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), outside_image::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), purge::run_teams(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }

@@ -1,4 +1,4 @@
-//! Removes for good what was in the trash for long enough, artifacts that were deleted, and abandoned drafts.
+//! Removes for good what was in the trash for long enough, runs and teams, artifacts that were deleted, and abandoned drafts.
 
 use crate::app::App;
 use std::time::Duration;
@@ -26,5 +26,16 @@ pub(super) async fn run_artifacts(app: App) {
             Err(error) => tracing::error!(%error, "removing artifacts failed; it is tried again"),
         }
         tokio::time::sleep(LOOK_AT_ARTIFACTS).await;
+    }
+}
+
+pub(super) async fn run_teams(app: App) {
+    loop {
+        match app.remove_due_teams().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed teams from the trash"),
+            Err(error) => tracing::error!(%error, "removing deleted teams failed; it is tried again"),
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }

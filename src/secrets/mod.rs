@@ -2,11 +2,13 @@
 //! No type of this module shows what it holds when it is printed; showing it takes a call to `expose`.
 
 mod api_key;
+mod licence;
 mod master;
 mod password;
 
 pub use crate::domain::secret::Secret;
 pub use api_key::{ApiKey, BadApiKey, KeyHasher};
+pub use licence::{AuthorityKey, open_licence};
 pub use master::{DerivedKey, MasterKey, MasterKeyError, Purpose};
 pub use password::{BadPassword, check_password, hash_password, verify_password};
 

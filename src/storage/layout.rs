@@ -28,6 +28,11 @@ impl ObjectKey {
         Self::of("manifests", object, ".json")
     }
 
+    /// A picture that the server shows.
+    pub fn image(object: ObjectId) -> Self {
+        Self::of("images", object, "")
+    }
+
     /// A sealed stretch of history.
     pub fn segment(segment: SegmentId) -> Self {
         Self::of("segments", segment, ".parquet")
@@ -73,6 +78,7 @@ mod tests {
         assert_eq!(ObjectKey::run_file(ObjectId(0x1234)).as_str(), "files/0000000000001/0000000000001234");
         assert_eq!(ObjectKey::blob(ObjectId(7)).as_str(), "blobs/0000000000000/0000000000000007");
         assert_eq!(ObjectKey::manifest(ObjectId(7)).as_str(), "manifests/0000000000000/0000000000000007.json");
+        assert_eq!(ObjectKey::image(ObjectId(7)).as_str(), "images/0000000000000/0000000000000007");
         assert_eq!(ObjectKey::segment(SegmentId(7)).as_str(), "segments/0000000000000/0000000000000007.parquet");
         assert_eq!(
             ObjectKey::level_of_detail(SegmentId(u64::MAX)).as_str(),
@@ -87,6 +93,7 @@ mod tests {
                 ObjectKey::run_file(ObjectId(id)),
                 ObjectKey::blob(ObjectId(id)),
                 ObjectKey::manifest(ObjectId(id)),
+                ObjectKey::image(ObjectId(id)),
                 ObjectKey::segment(SegmentId(id)),
                 ObjectKey::level_of_detail(SegmentId(id)),
                 ObjectKey::console(SegmentId(id)),

@@ -5,6 +5,8 @@
 pub mod door;
 /// Requests and answers over one kept connection.
 pub mod http;
+/// Licences of an authority of the tests' own.
+pub mod licence;
 /// What a run holds, against what it must hold.
 pub mod reading;
 /// The binary as a child of the test.

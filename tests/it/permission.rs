@@ -51,6 +51,10 @@ pub fn rows() -> Vec<Row> {
             before: &[("POST", "/api/v1/organizations", "short-lived")],
             ..row("org:delete", "DELETE", "/api/v1/organizations/short-lived", Value::Null)
         },
+        Row {
+            before: &[("PUT", "/api/v1/organizations/default/members/guest", "member")],
+            ..row("access:explain", "GET", "/api/v1/access/explain?user=guest&action=team:read&on=vision", Value::Null)
+        },
         row("user:manage", "GET", "/api/v1/users", Value::Null),
         row("user:manage", "POST", "/api/v1/users", json!({ "username": "NEW", "email": "NEW@example.com" })),
         row(
@@ -59,9 +63,27 @@ pub fn rows() -> Vec<Row> {
             "/api/v1/users",
             json!({ "username": "NEW", "email": "NEW@example.com", "api_key": format!("NEW{}", "k".repeat(40)) }),
         ),
+        row("org:members", "GET", "/api/v1/organizations/default", Value::Null),
+        row("org:members", "GET", "/api/v1/organizations/default/members?format=csv", Value::Null),
+        row("org:update", "PATCH", "/api/v1/organizations/default", json!({ "name": "default" })),
+        row("user:manage", "GET", "/api/v1/users/guest", Value::Null),
+        row("user:manage", "PATCH", "/api/v1/users/guest", json!({ "name": "Guest" })),
+        row("user:manage", "POST", "/api/v1/users/guest/deactivate", Value::Null),
+        row("user:manage", "POST", "/api/v1/users/guest/reactivate", Value::Null),
         Row {
             before: &[("POST", "/api/v1/users", "passer-by")],
             ..row("user:manage", "DELETE", "/api/v1/users/passer-by", Value::Null)
+        },
+        row("team:profile_update", "PUT", "/api/v1/teams/vision/profile", json!({ "introduction": "# Us" })),
+        row("team:profile_update", "DELETE", "/api/v1/teams/vision/avatar", Value::Null),
+        // Last: it leaves the team in the trash.
+        Row {
+            before: &[("POST", "/api/v1/teams/vision/restore", "vision")],
+            ..row("team:delete", "DELETE", "/api/v1/teams/vision", Value::Null)
+        },
+        Row {
+            before: &[("DELETE", "/api/v1/teams/vision", "")],
+            ..row("team:restore", "POST", "/api/v1/teams/vision/restore", Value::Null)
         },
     ]
 }

@@ -1,7 +1,7 @@
 //! What teams set for themselves, and what their organization decides for all of them.
 
 use crate::server::{Answer, Place};
-use crate::visibility::{Cast, refused};
+use crate::visibility::{Cast, logged, refused};
 use serde_json::{Value, json};
 
 const NOTHING: Value = Value::Null;
@@ -193,4 +193,51 @@ fn a_team_that_is_not_hidden_is_known_by_its_name_and_nothing_else() {
     enforce(&cast, &json!({ "hidden": true }));
     assert_eq!((entity("outsider"), members("outsider").0), (NOTHING, 404));
     assert_eq!(entity("member")["name"], "vision");
+}
+
+#[test]
+fn an_instance_that_saves_no_code_locks_the_switch_of_every_team() {
+    let place = Place::new();
+    let server = place.serve();
+    let cast = Cast::new(&server);
+    let flags = || {
+        let (_, answer) =
+            cast.graphql("member", "{ viewer { flags } entity(name: \"vision\") { codeSavingEnabled } }", &NOTHING);
+        let flags: Value = serde_json::from_str(answer["data"]["viewer"]["flags"].as_str().unwrap()).unwrap();
+        (flags["code_saving_enabled"].clone(), answer["data"]["entity"]["codeSavingEnabled"].clone())
+    };
+    assert_eq!(flags(), (json!(true), json!(true)));
+
+    server.arrange("PUT", "/api/v1/settings/code_saving", &json!({ "value": false }));
+
+    let (_, shown) = cast.ask("member", "GET", SETTINGS, &NOTHING);
+    assert_eq!(shown["settings"]["code_saving"], json!({ "value": false, "enforced_by": "instance" }));
+    refused(set(&cast, "team-admin", &json!({ "code_saving": true })), 403, "off for the whole instance");
+    assert_eq!(flags(), (json!(false), json!(false)));
+}
+
+#[test]
+fn what_was_set_and_decided_is_in_the_log() {
+    let place = Place::new();
+    let server = place.serve();
+    let cast = Cast::new(&server);
+
+    let change =
+        json!({ "members_invite": true, "hidden": true, "code_saving": false, "default_visibility": "public" });
+    assert_eq!(set(&cast, "team-admin", &change).0, 200);
+    assert_eq!(set(&cast, "member", &json!({ "hidden": false })).0, 403);
+    enforce(&cast, &json!({ "private_only": true, "hidden": null }));
+    enforce(&cast, &json!({ "private_only": null }));
+
+    let (team_admin, org_admin) = (json!("team-admin@example.com"), json!("org-admin@example.com"));
+    let privacy = json!({ "members_invite": "true" });
+    assert_eq!(
+        logged(&place, "team:update_privacy"),
+        [(team_admin.clone(), privacy)],
+        "what did not change is not told"
+    );
+    let settings = json!({ "code_saving": "false", "default_visibility": "public" });
+    assert_eq!(logged(&place, "team:update_settings"), [(team_admin, settings)]);
+    let decided = ["true", "free"].map(|value| (org_admin.clone(), json!({ "private_only": value })));
+    assert_eq!(logged(&place, "organization:update_privacy"), decided);
 }

@@ -1,9 +1,10 @@
 //! A running server in a directory of its own, and how the tests talk to it.
 
+use crate::licence::Authority;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -35,6 +36,27 @@ impl Place {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         process.wait_with_output().unwrap()
+    }
+
+    /// Where there is room for files of the test.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A server that takes the licences of this authority.
+    pub fn serve_trusting(&self, authority: &Authority) -> Server<'_> {
+        let mut command = self.command(&["serve"]);
+        command.env("WEIGHHOUSE__LICENSE__TRUSTED_KEYS", authority.public_key());
+        self.serve_with(command)
+    }
+
+    /// A server with a licence for everything; `words` are more arguments of `license-authority issue`.
+    pub fn serve_licensed(&self, words: &[&str]) -> Server<'_> {
+        let authority = Authority::new(self.directory());
+        let text = std::fs::read_to_string(authority.issue(words)).unwrap();
+        let server = self.serve_trusting(&authority);
+        server.arrange("PUT", "/api/v1/license", &json!({ "license": text }));
+        server
     }
 
     pub fn serve(&self) -> Server<'_> {

@@ -425,6 +425,8 @@ impl Asker<'_> {
                         json!({ "name": "taken over", "base": "member", "actions": ["run:stop"] })
                     }
                     ("patch", path) if path.ends_with("/roles/{role}") => json!({ "base": "view_only" }),
+                    ("put", "/api/v1/settings/{key}") => json!({ "value": true }),
+                    ("put", "/api/v1/license") => json!({ "license": "" }),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),

@@ -51,6 +51,10 @@ impl<'s> Cast<'s> {
             let path = format!("/api/v1/organizations/default/members/{name}");
             server.arrange("PUT", &path, &json!({ "role": role }));
         }
+        // Who may write nowhere has no API key.
+        server.arrange("POST", "/api/v1/organizations", &json!({ "name": "elsewhere" }));
+        let team = json!({ "name": "robots", "organization": "elsewhere", "admins": ["org-viewer"] });
+        server.arrange("POST", "/api/v1/teams", &team);
         Self { server, keys }
     }
 
@@ -167,6 +171,9 @@ fn each_visibility_gives_each_kind_of_caller_what_the_table_says() {
         let found = projects.each_ref().map(|at| cast.letters(who, at));
         assert_eq!(found, letters, "{who}");
     }
+    server.arrange("PUT", "/api/v1/settings/anonymous_reading", &json!({ "value": true }));
+    let found = projects.each_ref().map(|at| cast.letters("nobody", at));
+    assert_eq!(found, ["", "rd", "", ""], "nobody, where visitors may read");
     assert!(projects.iter().all(|at| cast.reads("owner", &at.name)), "the owner stays in what they have restricted");
 }
 
@@ -365,4 +372,83 @@ fn the_client_sets_and_reads_the_visibility_in_its_own_words() {
     assert!(answer["errors"][0]["message"].as_str().unwrap().contains("EVERYBODY"), "{answer}");
     assert_eq!(upsert("team-admin", "PRIVATE").0, 200);
     assert_eq!(upsert("invited", "USER_READ").0, 403);
+}
+
+/// The details of the records of an action in the audit log, oldest first, with the address of who did it.
+pub fn logged(place: &Place, action: &str) -> Vec<(Value, Value)> {
+    let dumped = place.run(&["db", "dump"], "");
+    assert!(dumped.status.success());
+    let lines = String::from_utf8(dumped.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    // Some are linked into the log already, others wait for it.
+    let texts = lines.filter_map(|line| {
+        let record = &line["record"];
+        record["text"].as_str().or(record["written"]["text"].as_str()).map(str::to_owned)
+    });
+    let records = texts.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let mut records: Vec<Value> = records.filter(|record| record["action"] == action).collect();
+    records.sort_by_key(|record| record["at"].as_i64());
+    let told = |record: Value| (record["actor"]["User"]["email"].clone(), record["details"].clone());
+    records.into_iter().map(told).collect()
+}
+
+#[test]
+fn what_was_changed_of_a_project_is_in_the_log_and_what_was_refused_is_not() {
+    let place = Place::new();
+    let server = place.serve();
+    let cast = Cast::new(&server);
+    let made = json!({ "entity": "vision", "name": "p" });
+    assert_eq!(cast.ask("owner", "POST", "/api/v1/projects", &made).0, 201);
+
+    assert_eq!(cast.ask("org-admin", "PATCH", &at("p"), &to("restricted")).0, 200);
+    assert_eq!(cast.ask("org-admin", "PATCH", &at("p"), &to("open")).0, 403);
+    let member = format!("{}/members/member", at("p"));
+    for role in [json!("view_only"), json!("view_only"), NOTHING] {
+        assert_eq!(cast.ask("owner", "PUT", &member, &json!({ "role": role })).0, 200);
+    }
+    assert_eq!(cast.ask("owner", "PUT", &member, &json!({ "role": "admin" })).0, 403);
+    assert_eq!(cast.ask("team-admin", "PATCH", &at("p"), &json!({ "owner": "member" })).0, 200);
+    assert_eq!(cast.ask("team-admin", "PATCH", &at("p"), &json!({ "description": "new" })).0, 200);
+    // A change that fails at its second part undoes the first.
+    let both = json!({ "description": "half", "owner": "nobody" });
+    assert_eq!(cast.ask("team-admin", "PATCH", &at("p"), &both).0, 404);
+
+    let details = json!({ "visibility_before": "team", "visibility": "restricted" });
+    assert_eq!(logged(&place, "project:change_visibility"), [(json!("org-admin@example.com"), details)]);
+    let owner = json!("owner@example.com");
+    let given = (owner.clone(), json!({ "role_before": "none", "role": "view_only" }));
+    let taken = (owner, json!({ "role_before": "view_only", "role": "none" }));
+    assert_eq!(logged(&place, "project:update_member"), [given, taken]);
+    let admin = json!("team-admin@example.com");
+    let (handed, described) = (json!({ "owner": "member" }), json!({ "fields": "description" }));
+    assert_eq!(logged(&place, "project:update"), [(admin.clone(), handed), (admin, described)]);
+}
+
+#[test]
+fn the_command_governs_projects() {
+    let place = Place::new();
+    let server = place.serve();
+    let _cast = Cast::new(&server);
+    let run = |words: &[&str]| {
+        let output = place.run(words, "");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+
+    let (done, _, said) = run(&["project", "create", "vision/p", "--visibility", "restricted", "--description", "new"]);
+    assert!(done && said.contains("made the project `vision/p`, restricted"), "{said}");
+    assert!(run(&["project", "set-role", "vision/p", "member", "member"]).0);
+    let (_, listed, _) = run(&["project", "members", "vision/p"]);
+    assert!(listed.lines().nth(1).unwrap().starts_with("member    member  member"), "{listed}");
+    assert!(run(&["project", "remove-role", "vision/p", "member"]).0);
+    let (_, listed, _) = run(&["project", "members", "vision/p", "--json"]);
+    assert_eq!(listed.trim(), "[]");
+    let (done, _, said) = run(&["project", "set", "vision/p", "--visibility", "team", "--owner", "member"]);
+    assert!(done && said.contains("the project is team and owned by member"), "{said}");
+    let (_, listed, _) = run(&["project", "list", "--team", "vision"]);
+    assert!(listed.lines().nth(1).unwrap().starts_with("p        team        member"), "{listed}");
+    let (done, _, said) = run(&["project", "set", "vision", "--visibility", "team"]);
+    assert!(!done && said.contains("vision/mnist"), "{said}");
+    let (done, _, said) = run(&["project", "set", "vision/q", "--visibility", "team"]);
+    assert!(!done && said.contains("project `vision/q` does not exist"), "{said}");
 }

@@ -77,7 +77,9 @@ impl RestError {
 
     fn field(&self) -> Option<&'static str> {
         match self {
-            Self::App(Error::Invalid { field, .. }) | Self::Parameter(field, _) => Some(field),
+            Self::App(Error::Invalid { field, .. } | Error::Taken { field, .. }) | Self::Parameter(field, _) => {
+                Some(field)
+            }
             _ => None,
         }
     }

@@ -2,11 +2,15 @@
 
 mod access;
 mod api_key;
+mod csv;
 pub mod error;
 mod extract;
+mod license;
 mod member;
 mod openapi;
 mod organization;
+mod organization_people;
+pub(in crate::api) mod profile;
 mod project;
 mod role;
 pub mod routes;

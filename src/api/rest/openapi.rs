@@ -1,7 +1,10 @@
 //! `/api/v1/openapi.json`: the description of this interface, made from the code that serves it.
 
 use super::error::ErrorBody;
-use super::{access, api_key, organization, project, role, run, service_account, setting, team, team_setting, user};
+use super::{
+    access, api_key, license, organization, organization_people, profile, project, role, run, service_account, setting,
+    team, team_setting, user,
+};
 use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -14,11 +17,17 @@ use utoipa::{IntoResponses, Modify, OpenApi};
     paths(
         user::create,
         user::list,
+        user::show,
+        user::update,
+        user::deactivate,
+        user::reactivate,
         user::delete,
         organization::create,
         organization::list,
+        organization::show,
+        organization::update,
         organization::delete,
-        organization::list_members,
+        organization_people::list,
         organization::put_member,
         organization::remove_member,
         team_setting::show_privacy,
@@ -29,6 +38,14 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         role::delete,
         team::create,
         team::list,
+        team::delete,
+        team::restore,
+        profile::show,
+        profile::put,
+        profile::show_avatar,
+        profile::put_avatar,
+        profile::delete_avatar,
+        profile::show_outside_image,
         team::list_members,
         team::put_member,
         team::remove_member,
@@ -68,6 +85,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         setting::list,
         setting::put,
         setting::reset,
+        license::get,
+        license::put,
         access::explain,
         describe,
     ),

@@ -2,11 +2,11 @@
 
 use super::error::RestError;
 use super::extract::{After, Body, Named, Parameters, number};
-use super::member::{MemberPage, MemberView, NewRole};
+use super::member::{MemberView, NewRole};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
 use crate::domain::entity::Organization;
-use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::id::OrganizationId;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -66,6 +66,30 @@ pub async fn list(
     Ok(Json(OrganizationPage { organizations, next: found.next.map(|id| id.to_string()) }))
 }
 
+/// An organization whose members you may manage.
+#[utoipa::path(get, path = "/api/v1/organizations/{name}", tag = "organizations", params(("name" = String, Path)),
+    responses((status = 200, description = "The organization", body = OrganizationView), Refusals))]
+pub async fn show(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+) -> Result<Json<OrganizationView>, RestError> {
+    Ok(Json(shared.app.show_organization(&caller, &name).await?.into()))
+}
+
+/// Give an organization another name. The old one leads nowhere from then on.
+#[utoipa::path(patch, path = "/api/v1/organizations/{name}", tag = "organizations",
+    params(("name" = String, Path)), request_body = NewOrganization,
+    responses((status = 200, description = "The organization as it is now", body = OrganizationView), Refusals))]
+pub async fn update(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+    Body(new): Body<NewOrganization>,
+) -> Result<Json<OrganizationView>, RestError> {
+    Ok(Json(shared.app.rename_organization(&caller, &name, &new.name).await?.into()))
+}
+
 /// Delete an organization that has no teams and is not the last one.
 #[utoipa::path(delete, path = "/api/v1/organizations/{name}", tag = "organizations",
     params(("name" = String, Path)),
@@ -77,20 +101,6 @@ pub async fn delete(
 ) -> Result<StatusCode, RestError> {
     shared.app.delete_organization(&caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Who belongs to an organization.
-#[utoipa::path(get, path = "/api/v1/organizations/{name}/members", tag = "organizations",
-    params(("name" = String, Path), After),
-    responses((status = 200, description = "A page of members", body = MemberPage), Refusals))]
-pub async fn list_members(
-    State(shared): State<Shared>,
-    Asking(caller): Asking,
-    Named(name): Named<String>,
-    Parameters(page): Parameters<After>,
-) -> Result<Json<MemberPage>, RestError> {
-    let after = number(page.after.as_deref())?.map(UserId);
-    Ok(Json(shared.app.list_organization_members(&caller, &name, after).await?.into()))
 }
 
 /// Make a person a member, or change their role. Doing it twice is doing it once.

@@ -2,7 +2,8 @@
 
 use super::error::RestError;
 use super::{
-    access, api_key, openapi, organization, project, role, run, service_account, setting, team, team_setting, user,
+    access, api_key, license, openapi, organization, organization_people, profile, project, role, run, service_account,
+    setting, team, team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -21,11 +22,17 @@ fn routes() -> Vec<Route> {
     vec![
         post("/api/v1/users", user::create),
         get("/api/v1/users", user::list),
+        get("/api/v1/users/{username}", user::show),
+        patch("/api/v1/users/{username}", user::update),
         delete("/api/v1/users/{username}", user::delete),
+        post("/api/v1/users/{username}/deactivate", user::deactivate),
+        post("/api/v1/users/{username}/reactivate", user::reactivate),
         post("/api/v1/organizations", organization::create),
         get("/api/v1/organizations", organization::list),
+        get("/api/v1/organizations/{name}", organization::show),
+        patch("/api/v1/organizations/{name}", organization::update),
         delete("/api/v1/organizations/{name}", organization::delete),
-        get("/api/v1/organizations/{name}/members", organization::list_members),
+        get("/api/v1/organizations/{name}/members", organization_people::list),
         put("/api/v1/organizations/{name}/members/{username}", organization::put_member),
         delete("/api/v1/organizations/{name}/members/{username}", organization::remove_member),
         get("/api/v1/organizations/{name}/privacy", team_setting::show_privacy),
@@ -36,6 +43,14 @@ fn routes() -> Vec<Route> {
         delete("/api/v1/organizations/{name}/roles/{role}", role::delete),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
+        delete("/api/v1/teams/{name}", team::delete),
+        post("/api/v1/teams/{name}/restore", team::restore),
+        get("/api/v1/teams/{name}/profile", profile::show),
+        put("/api/v1/teams/{name}/profile", profile::put),
+        get("/api/v1/teams/{name}/avatar", profile::show_avatar),
+        put("/api/v1/teams/{name}/avatar", profile::put_avatar),
+        delete("/api/v1/teams/{name}/avatar", profile::delete_avatar),
+        get("/api/v1/teams/{name}/outside-images/{id}", profile::show_outside_image),
         get("/api/v1/teams/{name}/members", team::list_members),
         put("/api/v1/teams/{name}/members/{username}", team::put_member),
         delete("/api/v1/teams/{name}/members/{username}", team::remove_member),
@@ -84,6 +99,8 @@ fn routes() -> Vec<Route> {
         get("/api/v1/settings", setting::list),
         put("/api/v1/settings/{key}", setting::put),
         delete("/api/v1/settings/{key}", setting::reset),
+        get("/api/v1/license", license::get),
+        put("/api/v1/license", license::put),
         get("/api/v1/access/explain", access::explain),
         get("/api/v1/openapi.json", openapi::describe),
     ]

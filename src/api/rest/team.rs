@@ -6,6 +6,7 @@ use super::member::{MemberPage, MemberView, NewRole};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
 use crate::app::team::{CreateTeam, Team, TeamCursor};
+use crate::domain::clock::Timestamp;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use axum::Json;
 use axum::extract::State;
@@ -30,6 +31,12 @@ pub struct TeamView {
     name: String,
     organization: String,
     created_at: String,
+    /// Since when it is in the trash; absent for a team that is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<String>,
+    /// Until then it can be restored; after that it is removed for good, and its name is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed_at: Option<String>,
 }
 
 impl From<Team> for TeamView {
@@ -38,6 +45,8 @@ impl From<Team> for TeamView {
             name: team.entity.name.to_string(),
             organization: team.organization.to_string(),
             created_at: team.entity.created_at.to_rfc3339(),
+            deleted_at: team.entity.trash.map(|trash| trash.deleted_at.to_rfc3339()),
+            removed_at: team.entity.trash.map(|trash| trash.until.to_rfc3339()),
         }
     }
 }
@@ -56,6 +65,9 @@ pub struct TeamPage {
 pub struct Wanted {
     /// Only the teams of this organization.
     organization: Option<String>,
+    /// Those in the trash that you may restore, instead of the others.
+    #[serde(default)]
+    deleted: bool,
     /// The `next` of the page before; absent for the first page.
     after: Option<String>,
 }
@@ -81,15 +93,50 @@ pub async fn list(
     Asking(caller): Asking,
     Parameters(wanted): Parameters<Wanted>,
 ) -> Result<Json<TeamPage>, RestError> {
+    let (app, organization) = (&shared.app, wanted.organization.as_deref());
     let after = wanted.after.as_deref().map(|text| parse_cursor(text).ok_or_else(bad_cursor)).transpose()?;
-    let found = shared.app.list_teams(&caller, wanted.organization.as_deref(), after).await?;
-    let next = found.next.map(|(organization, team)| format!("{organization}-{team}"));
-    Ok(Json(TeamPage { teams: found.items.into_iter().map(TeamView::from).collect(), next }))
+    let (teams, next) = if wanted.deleted {
+        let after = after.map(|(until, team)| (Timestamp(until), team));
+        let found = app.list_deleted_teams(&caller, organization, after).await?;
+        (found.items, found.next.map(|(until, team)| (until.0.to_string(), team)))
+    } else {
+        let id = |number| u64::try_from(number).map(OrganizationId).map_err(|_| bad_cursor());
+        let after = after.map(|(number, team)| Ok::<TeamCursor, RestError>((id(number)?, team))).transpose()?;
+        let found = app.list_teams(&caller, organization, after).await?;
+        (found.items, found.next.map(|(organization, team)| (organization.to_string(), team)))
+    };
+    let next = next.map(|(first, team)| format!("{first}-{team}"));
+    Ok(Json(TeamPage { teams: teams.into_iter().map(TeamView::from).collect(), next }))
 }
 
-fn parse_cursor(text: &str) -> Option<TeamCursor> {
-    let (organization, team) = text.split_once('-')?;
-    Some((OrganizationId(organization.parse().ok()?), EntityId(team.parse().ok()?)))
+/// What the list is ordered by, and a team.
+fn parse_cursor(text: &str) -> Option<(i64, EntityId)> {
+    let (first, team) = text.split_once('-')?;
+    Some((first.parse().ok()?, EntityId(team.parse().ok()?)))
+}
+
+/// Put a team into the trash: nobody sees it or what is in it from then on. It keeps its name until it is removed for
+/// good.
+#[utoipa::path(delete, path = "/api/v1/teams/{name}", tag = "teams", params(("name" = String, Path)),
+    responses((status = 200, description = "The deleted team, and until when it can be restored", body = TeamView),
+        Refusals))]
+pub async fn delete(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+) -> Result<Json<TeamView>, RestError> {
+    Ok(Json(shared.app.delete_team(&caller, &name).await?.into()))
+}
+
+/// Take a team out of the trash, with all that was in it.
+#[utoipa::path(post, path = "/api/v1/teams/{name}/restore", tag = "teams", params(("name" = String, Path)),
+    responses((status = 200, description = "The team", body = TeamView), Refusals))]
+pub async fn restore(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+) -> Result<Json<TeamView>, RestError> {
+    Ok(Json(shared.app.restore_team(&caller, &name).await?.into()))
 }
 
 /// Who belongs to a team.

@@ -47,14 +47,17 @@ pub struct TeamSettingsView {
 }
 
 impl From<ShownTeamSettings> for TeamSettingsView {
-    fn from(ShownTeamSettings { in_force, enforced }: ShownTeamSettings) -> Self {
+    fn from(ShownTeamSettings { in_force, enforced, no_code_saving }: ShownTeamSettings) -> Self {
         let switch = |value: bool, enforced: Option<bool>| SwitchView { value, enforced_by: by(enforced.is_some()) };
         Self {
             hidden: switch(in_force.hidden, enforced.hidden),
             private_only: switch(in_force.private_only, enforced.private_only),
             members_invite: switch(in_force.members_invite, enforced.members_invite),
             no_report_sharing: switch(in_force.no_report_sharing, enforced.no_report_sharing),
-            code_saving: switch(in_force.code_saving, enforced.code_saving),
+            code_saving: SwitchView {
+                value: in_force.code_saving,
+                enforced_by: if no_code_saving { Some("instance") } else { by(enforced.code_saving.is_some()) },
+            },
             default_visibility: VisibilityView {
                 value: in_force.default_visibility.as_str(),
                 enforced_by: by(enforced.default_visibility.is_some()),

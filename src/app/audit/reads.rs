@@ -7,6 +7,7 @@ use crate::access::{Caller, Principal};
 use crate::app::{App, Error};
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::UserId;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,11 +20,19 @@ const HOUR_SECS: i64 = 3600;
 #[derive(Default)]
 pub struct Reads(Mutex<Noted>);
 
+/// Who reads, as far as reads are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Reader {
+    Person(UserId),
+    Anonymous,
+    Operator,
+}
+
 #[derive(Default)]
 struct Noted {
     hour: i64,
     /// Of this hour, written or not.
-    known: HashSet<(Option<u64>, AuditAction, u64)>,
+    known: HashSet<(Reader, AuditAction, u64)>,
     waiting: Vec<(Caller, Event)>,
 }
 
@@ -36,10 +45,13 @@ impl App {
         subject: u64,
         event: impl FnOnce(Event) -> Event,
     ) {
-        if caller.principal == Principal::System {
-            return;
-        }
-        let (now, key) = (self.clock.now(), (caller.user_id().map(|id| id.0), action, subject));
+        let reader = match (caller.user_id(), caller.principal) {
+            (Some(id), _) => Reader::Person(id),
+            (None, Principal::System) => return,
+            (None, Principal::Anonymous) => Reader::Anonymous,
+            (None, _) => Reader::Operator,
+        };
+        let (now, key) = (self.clock.now(), (reader, action, subject));
         let mut noted = self.reads.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.begin_hour(now);
         if noted.known.contains(&key) {
@@ -93,5 +105,37 @@ impl Reads {
     fn put_back(&self, portion: Vec<(Caller, Event)>) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.waiting.splice(..0, portion);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::World;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    #[tokio::test]
+    async fn what_a_full_buffer_has_no_room_for_is_counted_and_holds_nobody_up() {
+        let world = World::new().await;
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let read = |subject: usize| world.app.note_read(&world.ada, AuditAction::ProjectRead, subject as u64, |it| it);
+
+        metrics::with_local_recorder(&recorder, || (0..NOTED_MAX + 3).for_each(read));
+        let waiting = world.app.reads.take(usize::MAX);
+        metrics::with_local_recorder(&recorder, || read(0));
+
+        assert_eq!(waiting.len(), NOTED_MAX);
+        assert!(recorder.handle().render().contains("weighhouse_audit_reads_dropped_total 3"));
+        assert!(world.app.reads.take(1).is_empty(), "known, though it is written already");
+    }
+
+    #[tokio::test]
+    async fn readers_without_a_name_are_told_apart_and_jobs_are_none() {
+        let world = World::new().await;
+        for caller in [Caller::OPERATOR, Caller::ANONYMOUS, Caller::SYSTEM, Caller::OPERATOR] {
+            world.app.note_read(&caller, AuditAction::ProjectRead, 1, |event| event);
+        }
+
+        assert_eq!(world.app.write_noted_reads().await.unwrap(), 2);
     }
 }

@@ -10,8 +10,9 @@ use crate::app::run::{Target, UpsertRun};
 use crate::app::sweep::{NewAgent, SweepTarget, UpsertSweep};
 use crate::app::team::CreateTeam;
 use crate::app::testing::{START, World};
+use crate::app::user::list::Wanted;
 use crate::app::user::{CreateUser, FirstKey};
-use crate::db::schema::{AUDIT_HEAD, AUDIT_LOG, AUDIT_PENDING};
+use crate::db::schema::{AUDIT_HEAD, AUDIT_LOG, AUDIT_PENDING, USERS};
 use crate::db::tx::WriteTx;
 use crate::domain::audit::{Actor, AuditAction, AuditRecord};
 use crate::domain::audit_chain::Head;
@@ -292,7 +293,7 @@ async fn reading_a_project_or_a_person_is_noted_once_an_hour_and_never_by_a_writ
         assert!(world.app.find_project(&grace, Some("ada"), "p").await.unwrap().is_none());
         assert!(world.app.search_person(&grace, "ada").await.unwrap().is_some());
         assert!(world.app.search_person(&grace, "grace").await.unwrap().is_some());
-        world.app.list_users(&OPERATOR, None).await.unwrap();
+        world.app.list_users(&OPERATOR, Wanted::default(), None).await.unwrap();
     }
 
     assert_eq!(world.app.db.sequence(), before);
@@ -469,4 +470,40 @@ async fn reading_the_log_is_recorded_and_so_is_a_refusal() {
         ]
     );
     assert!(world.linked().await.iter().all(|record| AuditAction::ALL.contains(&record.action)));
+}
+
+#[tokio::test]
+async fn a_log_that_is_longer_than_one_reading_is_read_whole_by_whomever_it_is_for() {
+    const RECORDS: usize = 2_345;
+    let world = World::new().await;
+    world.app.put_organization_member(&OPERATOR, "default", "ada", "admin").await.unwrap();
+    let first = world.linked().await.len();
+    let written = world.app.db.write(|tx| {
+        let (id, ada) = USERS.list(tx, &(), None, 1)?.pop().unwrap();
+        (0..RECORDS).try_for_each(|number| {
+            super::record(
+                tx,
+                &OPERATOR,
+                super::Event::new(AuditAction::UserUpdate).user(id, &ada).detail("count", number),
+            )
+        })
+    });
+    written.await.unwrap();
+    world.license(&[Feature::AuditLog]);
+
+    for caller in [OPERATOR, world.ada] {
+        let mut reading = world.app.read_audit_log(&caller, START..START.plus_secs(1), None).await.unwrap();
+        let mut counts = Vec::new();
+        loop {
+            let records = world.app.next_audit_records(&mut reading, usize::MAX).await.unwrap();
+            if records.is_empty() {
+                break;
+            }
+            let of_update = records.iter().filter(|(_, record)| record.action == AuditAction::UserUpdate);
+            counts.extend(of_update.map(|(_, record)| record.details["count"].parse::<usize>().unwrap()));
+        }
+        assert!(counts.into_iter().eq(0..RECORDS), "each once, in order");
+    }
+    assert!(world.linked().await.len() >= first + RECORDS);
+    assert_eq!(world.broken(None).await, None);
 }

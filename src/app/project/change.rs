@@ -191,8 +191,8 @@ pub(super) fn set_visibility(
     if let (Visibility::Restricted, Some(owner)) = (wanted, found.project.owner) {
         project_member::keep_owner(tx, &found, owner)?;
     }
-    let event = about(AuditAction::ProjectVisibility, &found).detail("from", before.as_str());
-    audit::record(tx, caller, event.detail("to", wanted.as_str()))
+    let event = about(AuditAction::ProjectVisibility, &found).detail("visibility_before", before.as_str());
+    audit::record(tx, caller, event.detail("visibility", wanted.as_str()))
 }
 
 /// Gives the project to another member of the team.

@@ -99,6 +99,7 @@ impl World {
             master_key: None,
             settings: Settings { run_index_bytes: index_bytes, ..Settings::default() },
             fixed_settings: SettingValues::new(),
+            trusted_keys: Vec::new(),
             clock: Clock::system(),
         };
         let app = App::open(opening).await.unwrap();

@@ -36,6 +36,7 @@ fn opening(directory: &TempDir) -> Opening {
         master_key: None,
         settings: Settings::default(),
         fixed_settings: SettingValues::new(),
+        trusted_keys: Vec::new(),
         clock: Clock::system(),
     }
 }

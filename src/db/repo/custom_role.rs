@@ -10,7 +10,7 @@ use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::custom_role::{CustomRole, GivenRole, RoleName};
 use crate::domain::entity::TeamMember;
-use crate::domain::id::{CustomRoleId, OrganizationId};
+use crate::domain::id::{CustomRoleId, OrganizationId, UserId};
 use crate::domain::invitation::Invitation;
 
 const PAGE: usize = 100;
@@ -107,6 +107,17 @@ pub(super) fn delete_all(tx: &mut WriteTx<'_>, organization: OrganizationId) -> 
 /// How many hold it, counted up to `limit`.
 pub fn count_holders(tx: &impl Read, id: CustomRoleId, limit: usize) -> Result<usize, DbError> {
     Ok(CUSTOM_ROLE_HOLDERS.list(tx, &id, None, limit)?.len())
+}
+
+/// Who holds it, in any team.
+pub fn holders(tx: &impl Read, id: CustomRoleId) -> Result<Vec<UserId>, DbError> {
+    let (mut holders, mut after) = (Vec::new(), None);
+    loop {
+        let page = CUSTOM_ROLE_HOLDERS.list(tx, &id, after.as_ref(), PAGE)?;
+        let Some(last) = page.last().copied() else { return Ok(holders) };
+        holders.extend(page.into_iter().map(|(_, _, user)| user));
+        after = Some(last);
+    }
 }
 
 fn give_holders(tx: &mut WriteTx<'_>, id: CustomRoleId, given: GivenRole) -> Result<(), PutError> {

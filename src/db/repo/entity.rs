@@ -8,7 +8,7 @@ use crate::db::schema::{
     TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USERS,
 };
 use crate::db::tx::Read;
-use crate::domain::entity::{Entity, EntityKind};
+use crate::domain::entity::{Entity, EntityKind, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, ProjectId, UserId};
 use crate::domain::name::EntityName;
 use crate::domain::user::ServiceHome;
@@ -51,7 +51,8 @@ pub fn get(tx: &impl Read, caller: &Caller, id: EntityId) -> Result<Option<Unche
 
 /// What the caller holds in an entity itself; what lies in it adds its own.
 pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) -> Result<Grants, DbError> {
-    let Some(user) = caller.user_id() else { return Ok(Grants::default()) };
+    let in_trash = found.entity.trash.is_some();
+    let Some(user) = caller.user_id() else { return Ok(Grants { in_trash, ..Grants::default() }) };
     let grants = match found.entity.kind {
         EntityKind::Person(owner) => {
             let closed = !caller.instance.personal_projects;
@@ -67,7 +68,7 @@ pub(super) fn grants_in(tx: &impl Read, caller: &Caller, found: &FoundEntity) ->
         }
         EntityKind::ServiceAccount(_) => Grants::default(),
     };
-    Ok(Grants { within_key: is_within_key(tx, caller, found.id, None)?, ..grants })
+    Ok(Grants { within_key: is_within_key(tx, caller, found.id, None)?, in_trash, ..grants })
 }
 
 /// The role, and what a custom one adds. A service account holds no place: it is a member of what it belongs to.
@@ -107,6 +108,11 @@ pub(super) fn is_within_key(
     Ok(API_KEYS.get(tx, &key)?.is_some_and(|key| key.reaches(entity, project)))
 }
 
+/// The record of an entity, for the server's own work on it.
+pub fn record(tx: &impl Read, id: EntityId) -> Result<Option<Entity>, DbError> {
+    ENTITIES.get(tx, &id)
+}
+
 /// The name of an entity that something else has led to.
 pub fn name_of(tx: &impl Read, id: EntityId) -> Result<Option<EntityName>, DbError> {
     Ok(ENTITIES.get(tx, &id)?.map(|entity| entity.name))
@@ -131,11 +137,12 @@ pub fn personal_of(tx: &impl Read, caller: &Caller) -> Result<Option<FoundEntity
     Ok(entity.map(|entity| FoundEntity { id: user.entity, entity }))
 }
 
-/// The teams that a person belongs to, in the order of their making.
+/// The teams that a person belongs to, in the order of their making, without the deleted.
 pub fn teams_of(tx: &impl Read, user: UserId) -> Result<Vec<FoundEntity>, DbError> {
     let mut teams = Vec::new();
     for (_, id) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
-        teams.extend(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }));
+        let entity = ENTITIES.get(tx, &id)?.filter(|entity| entity.trash.is_none());
+        teams.extend(entity.map(|entity| FoundEntity { id, entity }));
     }
     Ok(teams)
 }
@@ -152,6 +159,15 @@ pub fn teams_of_service_account(tx: &impl Read, home: ServiceHome, own: EntityId
         teams.extend(ENTITIES.get(tx, &id)?.map(|entity| FoundEntity { id, entity }));
     }
     Ok(teams)
+}
+
+/// The person's places in teams of all organizations.
+pub fn memberships_of(tx: &impl Read, user: UserId) -> Result<Vec<(EntityId, TeamMember)>, DbError> {
+    let mut places = Vec::new();
+    for (_, team) in TEAMS_BY_USER.list(tx, &user, None, TEAMS_SHOWN)? {
+        places.extend(TEAM_MEMBERS.get(tx, &(team, user))?.map(|member| (team, member)));
+    }
+    Ok(places)
 }
 
 /// The organizations that a person belongs to.

@@ -14,10 +14,14 @@ pub mod file;
 pub mod garbage;
 pub mod invitation;
 pub mod lease;
+/// The installed licence.
+pub mod licence;
 pub mod organization;
 pub mod project;
 pub mod project_member;
 pub mod run;
+/// Who takes which kind of seat.
+pub mod seat;
 /// Accounts that are no people.
 pub mod service_account;
 /// System settings.
@@ -27,7 +31,11 @@ pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
 pub mod sweep;
 pub mod team;
+/// How teams show themselves.
+pub mod team_profile;
 pub mod team_setting;
+/// Deleted teams.
+pub mod team_trash;
 /// Bytes in an entity's store.
 pub mod usage;
 pub mod user;

@@ -56,6 +56,13 @@ pub fn id_named(tx: &impl Read, name: &EntityName) -> Result<Option<(EntityId, O
     })
 }
 
+/// The name of a team of this organization that was not deleted.
+pub fn name_in(tx: &impl Read, organization: OrganizationId, id: EntityId) -> Result<Option<EntityName>, DbError> {
+    let entity =
+        ENTITIES.get(tx, &id)?.filter(|entity| entity.kind == EntityKind::Team(organization) && entity.trash.is_none());
+    Ok(entity.map(|entity| entity.name))
+}
+
 /// Teams by organization and age, after `after`, of one organization or of all. Who sees which is checked on each.
 pub fn ids(
     tx: &impl Read,
@@ -78,7 +85,7 @@ pub fn create(
 ) -> Result<FoundTeam, PutError> {
     at.must_be(Action::TeamCreate);
     let (id, created_at) = (tx.new_id::<EntityId>()?, tx.now());
-    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at };
+    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at, trash: None };
     ENTITIES.put(tx, &id, &entity)?;
     for user in admins {
         TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember::new(TeamRole::Admin, created_at))?;
@@ -162,9 +169,9 @@ pub(super) fn delete_place(tx: &mut WriteTx<'_>, team: EntityId, user: UserId) -
 /// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
 /// organization has no more than a viewer's rights, and so does not count, nor does who is deactivated.
 pub fn is_last_admin(tx: &impl Read, team: EntityId, person: UserId) -> Result<bool, DbError> {
-    let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
-        return Ok(false);
-    };
+    // A deleted team holds nobody back.
+    let entity = ENTITIES.get(tx, &team)?.filter(|entity| entity.trash.is_none());
+    let Some(EntityKind::Team(organization)) = entity.map(|entity| entity.kind) else { return Ok(false) };
     let (mut is_admin, mut after) = (false, None);
     loop {
         let page = TEAM_ADMINS.list(tx, &team, after.as_ref(), PAGE)?;

@@ -1,18 +1,19 @@
 //! People and their personal entities.
 
-use super::{entity, project_member, team};
+use super::{entity, project_member, seat, team};
 use crate::access::{Action, Allowed, Grants, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
-    API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME, SYSTEM_ADMINS,
-    TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    API_KEYS, API_KEYS_BY_USER, ENTITIES, LAST_ACTIVE, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME,
+    SYSTEM_ADMINS, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
+use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind};
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::name::EntityName;
-use crate::domain::user::User;
+use crate::domain::user::{LastActive, User};
 
 const PAGE: usize = 100;
 
@@ -39,7 +40,11 @@ pub struct NewUser {
 pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) -> Result<(UserId, User), PutError> {
     instance.must_be(Action::UserManage);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), kind: EntityKind::Person(id), created_at })?;
+    ENTITIES.put(
+        tx,
+        &entity,
+        &Entity { name: new.name.clone(), kind: EntityKind::Person(id), created_at, trash: None },
+    )?;
     let user = User {
         name: new.name,
         email: new.email,
@@ -81,6 +86,12 @@ pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserI
     Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
 
+/// Stores what was changed of a person.
+pub fn put(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>, changed: &User) -> Result<(), PutError> {
+    person.must_be(Action::UserManage);
+    USERS.put(tx, &person.0, changed)
+}
+
 /// Deletes the person, their places in organizations and teams, and all their keys; the name is free again and
 /// inherits nothing. That nothing lies in their own entity is the use case's to see.
 pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<(), DbError> {
@@ -104,7 +115,9 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
         }
     }
     project_member::remove_person(tx, *id)?;
+    seat::give_back(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
+    LAST_ACTIVE.delete(tx, id)?;
     USERS.delete(tx, id)?;
     Ok(())
 }
@@ -149,4 +162,17 @@ pub fn id_of(tx: &impl Read, text: &str) -> Result<Option<UserId>, DbError> {
     }
     let Ok(name) = EntityName::parse(text) else { return Ok(None) };
     id_named(tx, &name)
+}
+
+/// When the person was last seen, if ever.
+pub fn last_active(tx: &impl Read, id: UserId) -> Result<Option<Timestamp>, DbError> {
+    Ok(LAST_ACTIVE.get(tx, &id)?.map(|seen| seen.at))
+}
+
+/// Notes that the person was seen, if they are still there.
+pub fn note_active(tx: &mut WriteTx<'_>, id: UserId, at: Timestamp) -> Result<(), PutError> {
+    if USERS.get(tx, &id)?.is_some() {
+        LAST_ACTIVE.put(tx, &id, &LastActive { at })?;
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! The index entries and references of people, organizations, teams, and what belongs to these.
 
 use super::{
-    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, ENTITIES,
-    ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO, ORGANIZATION_ADMINS,
+    API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, DELETED_TEAMS,
+    ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO, ORGANIZATION_ADMINS,
     ORGANIZATIONS, ORGANIZATIONS_BY_USER, SERVICE_ACCOUNTS_OF_ORGANIZATION, SERVICE_ACCOUNTS_OF_TEAM, SYSTEM_ADMINS,
     TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
@@ -50,6 +50,9 @@ impl Stored<EntityId> for Entity {
         entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
         if let EntityKind::Team(organization) = self.kind {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
+        }
+        if let Some(trash) = self.trash {
+            entries.index(&DELETED_TEAMS, &(trash.until, *key));
         }
     }
 

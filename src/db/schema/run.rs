@@ -2,8 +2,8 @@
 
 use super::{
     ALIVE_RUNS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, ENTITIES, Facts, JsonText, LISTED_RUN_FILES, PARTS_BY_SEGMENT,
-    PROJECT_BY_NAME, PROJECTS, RUN_BY_NAME, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUNS, RUNS_BY_CREATION,
-    RUNS_BY_SWEEP,
+    PROJECT_BY_NAME, PROJECTS, PROJECTS_BY_ENTITY, RUN_BY_NAME, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUNS,
+    RUNS_BY_CREATION, RUNS_BY_SWEEP,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -69,6 +69,7 @@ impl Stored<(RunId, Stream, u32)> for SealedPart {
 impl Record for Project {}
 impl Stored<ProjectId> for Project {
     fn indexes(&self, key: &ProjectId, entries: &mut Entries) {
+        entries.index(&PROJECTS_BY_ENTITY, &(self.entity, *key));
         if self.deleted_at.is_none() {
             entries.unique(&PROJECT_BY_NAME, &(self.entity, self.name.as_str().to_owned()), key);
         }

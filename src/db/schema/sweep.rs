@@ -2,7 +2,7 @@
 
 use super::{
     AGENTS, AGENTS_BY_SWEEP, OPEN_TRIALS, PROJECTS, RUNS, SWEEP_BY_NAME, SWEEP_CONFIGS, SWEEPS, SWEEPS_BY_CREATION,
-    SweepConfigText, TRIALS_BY_AGENT,
+    SweepConfigText, TRIALS_BY_AGENT, TRIALS_BY_SWEEP,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -46,6 +46,7 @@ impl Stored<AgentId> for Agent {
 impl Record for Trial {}
 impl Stored<RunId> for Trial {
     fn indexes(&self, key: &RunId, entries: &mut Entries) {
+        entries.index(&TRIALS_BY_SWEEP, &(self.sweep, *key));
         if self.is_open {
             entries.index(&OPEN_TRIALS, &(self.sweep, *key));
         }

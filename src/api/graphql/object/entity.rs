@@ -10,6 +10,7 @@ use crate::api::graphql::object::project::Project;
 use crate::api::graphql::object::user::User;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::Int64;
+use crate::api::rest::profile::avatar_path;
 use crate::app::entity::{SeenEntity, SeenOrganization};
 use crate::domain::entity::EntityKind;
 use crate::domain::team_setting::TeamSettings;
@@ -78,8 +79,12 @@ impl Entity {
         true
     }
 
-    async fn photo_url(&self) -> Option<String> {
-        None
+    /// The picture of a team that has one.
+    async fn photo_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        let request = Request::of(ctx);
+        let is_team = matches!(self.found.kind, EntityKind::Team(_));
+        let has_avatar = is_team && request.app.has_avatar(self.found.id).await.map_err(failed)?;
+        Ok(has_avatar.then(|| format!("{}{}", request.base_url, avatar_path(&self.found.name))))
     }
 
     /// Whether artifacts may be named by XXH128; they are named by MD5.

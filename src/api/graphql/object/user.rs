@@ -8,6 +8,7 @@ use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::JsonString;
 use crate::app::api_key::ShownKey;
 use crate::app::person::Person;
+use crate::domain::clock::Timestamp;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 pub(in crate::api::graphql) struct User {
@@ -60,13 +61,15 @@ impl User {
         &self.person.entity
     }
 
-    /// JSON text.
-    async fn flags(&self) -> JsonString {
-        JsonString("{\"code_saving_enabled\":true}".into())
+    /// JSON text: whether the client saves the code of runs unless its user says otherwise.
+    async fn flags(&self, ctx: &Context<'_>) -> JsonString {
+        let code_saving = Request::of(ctx).app.system_settings().code_saving;
+        JsonString(serde_json::json!({ "code_saving_enabled": code_saving }).to_string())
     }
 
+    /// Since when the person is deactivated: they are still there, and come in no more.
     async fn deleted_at(&self) -> Option<String> {
-        None
+        self.person.deactivated_at.map(Timestamp::to_rfc3339)
     }
 
     async fn photo_url(&self) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::db::schema::{
 use crate::db::schema::{ARTIFACT_OUTPUTS, COLLECTIONS_WITH_TTL};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
-use crate::domain::artifact::collection::CollectionKind;
+use crate::domain::artifact::collection::{Collection, CollectionKind};
 use crate::domain::artifact::{Artifact, ArtifactState, Ttl};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ArtifactId, CollectionId, RunId};
@@ -66,14 +66,32 @@ pub fn delete_collection(
     limit: usize,
 ) -> Result<bool, PutError> {
     within.must_be(Action::CollectionDelete);
-    let places = MEMBERSHIPS.list(tx, &within.id, None, limit)?;
+    delete_portion(tx, (within.id, &within.collection), limit)
+}
+
+/// The same for the server's own work, when the project goes with everything in it.
+pub(in crate::db::repo) fn delete_with_project(
+    tx: &mut WriteTx<'_>,
+    id: CollectionId,
+    limit: usize,
+) -> Result<bool, PutError> {
+    let Some(collection) = COLLECTIONS.get(tx, &id)? else { return Ok(true) };
+    delete_portion(tx, (id, &collection), limit)
+}
+
+fn delete_portion(
+    tx: &mut WriteTx<'_>,
+    (id, collection): (CollectionId, &Collection),
+    limit: usize,
+) -> Result<bool, PutError> {
+    let places = MEMBERSHIPS.list(tx, &id, None, limit)?;
     for ((_, version), membership) in &places {
-        if within.collection.kind == CollectionKind::Portfolio {
-            remove_place(tx, within.id, *version)?;
+        if collection.kind == CollectionKind::Portfolio {
+            remove_place(tx, id, *version)?;
             continue;
         }
         for other in delete(tx, membership.artifact)? {
-            if other != within.id {
+            if other != id {
                 renew_latest(tx, other)?;
             }
         }
@@ -81,10 +99,10 @@ pub fn delete_collection(
     if places.len() == limit {
         return Ok(false);
     }
-    for id in drafts_of(tx, within.id)? {
-        delete(tx, id)?;
+    for draft in drafts_of(tx, id)? {
+        delete(tx, draft)?;
     }
-    COLLECTIONS.delete(tx, &within.id)?;
+    COLLECTIONS.delete(tx, &id)?;
     Ok(true)
 }
 
