@@ -21,6 +21,7 @@ mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
+mod service_account;
 mod setting;
 mod team_trash;
 mod tenant;

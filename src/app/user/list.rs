@@ -144,6 +144,7 @@ mod tests {
             entity: EntityId(1),
             created_at: Timestamp(0),
             deactivated_at: None,
+            service: None,
         }
     }
 

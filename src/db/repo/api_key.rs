@@ -104,9 +104,8 @@ fn highest_role(tx: &impl Read, user: UserId) -> Result<Option<TeamRole>, DbErro
 
 fn effective_role(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamRole>, DbError> {
     let Some(member) = TEAM_MEMBERS.get(tx, &(team, user))? else { return Ok(None) };
-    let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
-        return Ok(None);
-    };
+    let entity = ENTITIES.get(tx, &team)?.filter(|entity| entity.trash.is_none());
+    let Some(EntityKind::Team(organization)) = entity.map(|entity| entity.kind) else { return Ok(None) };
     let place = organization::member(tx, organization, user)?;
     let is_viewer = place.is_some_and(|place| place.role == OrganizationRole::Viewer);
     Ok(Some(if is_viewer { TeamRole::ViewOnly } else { member.counts_as() }))
@@ -210,8 +209,13 @@ pub fn use_of(tx: &impl Read, id: ApiKeyId, now: Timestamp) -> Result<KeyUse, Db
     if record.has_expired(now) {
         return Ok(KeyUse::Expired);
     }
-    if user.service.is_none() && !may_use_keys(tx, record.user, &user)? {
-        return Ok(KeyUse::Resting);
+    match user.service {
+        None if !may_use_keys(tx, record.user, &user)? => return Ok(KeyUse::Resting),
+        // With its team in the trash an account is in there too.
+        Some(ServiceHome::Team(team)) if ENTITIES.get(tx, &team)?.is_none_or(|team| team.trash.is_some()) => {
+            return Ok(KeyUse::Unknown);
+        }
+        _ => {}
     }
     let key = PresentedKey { id, is_confined: record.targets.is_some() };
     let person = Caller::user(record.user, user.system_admin, record.scope);

@@ -3,7 +3,7 @@
 
 use super::artifact::delete as artifact_delete;
 use super::team::{self, FoundTeam};
-use super::{project_member, team_profile};
+use super::{project_member, service_account, team_profile};
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -15,8 +15,9 @@ use crate::db::schema::{
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::clock::Timestamp;
-use crate::domain::entity::{Entity, Trash};
+use crate::domain::entity::{Entity, EntityKind, Trash};
 use crate::domain::id::{EntityId, ProjectId, RunId, SweepId};
+use crate::domain::user::ServiceHome;
 
 /// Puts the team into the trash until then.
 pub fn put(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, until: Timestamp) -> Result<Entity, PutError> {
@@ -123,8 +124,12 @@ pub fn remove_rest(tx: &mut WriteTx<'_>, id: EntityId, limit: usize) -> Result<b
     for (_, person) in &members {
         team::delete_place(tx, id, *person)?;
     }
-    if [charts.len(), invitations.len(), members.len()].contains(&limit) {
+    let has_accounts = !service_account::purge(tx, ServiceHome::Team(id), limit)?;
+    if has_accounts || [charts.len(), invitations.len(), members.len()].contains(&limit) {
         return Ok(false);
+    }
+    if let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &id)?.map(|entity| entity.kind) {
+        service_account::leave_default_team(tx, organization, id)?;
     }
     if !BLOB_BY_MD5.list(tx, &id, None, 1)?.is_empty() {
         let why = format!("a blob in the store of team {id} is in use, and the team is gone");
