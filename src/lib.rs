@@ -3,7 +3,7 @@
 //! Layers, one way only; `tests/architecture.rs` holds every `use crate::…` against this line:
 //!
 //! ```text
-//! domain <- access <- db <- secrets, storage, history, fetch <- app <- jobs, api <- server, cli <- main
+//! domain <- access <- db <- secrets, storage, history, fetch, mail <- app <- jobs, api <- server, cli <- main
 //! config, telemetry: leaves that server and cli read; plain values go down
 //! ```
 
@@ -27,6 +27,8 @@ pub mod fetch;
 pub mod history;
 /// Background work: the queue, one file per job.
 pub mod jobs;
+/// Sending mail over SMTP, and what mails say.
+pub mod mail;
 /// Keys derived from the master key, and hashing of secrets at rest.
 pub mod secrets;
 /// Listener, TLS, time-outs, health, shutdown.

@@ -19,6 +19,8 @@ const MASTER_KEY: &str = "canary-master-key-canary-master-key-canary";
 const IMPORTED_KEY: &str = "canary-imported-key-0123456789-0123456789";
 const WRONG_KEY: &str = "canary-wrong-key-98765432109876543210987654";
 const COOKIE: &str = "canary-session-cookie";
+const PASSWORD: &str = "canary-password-correct-horse";
+const NEXT_PASSWORD: &str = "canary-next-password-battery";
 
 /// Everything that a server was made to say.
 struct Said {
@@ -85,6 +87,7 @@ fn no_secret_is_in_the_log_in_a_refusal_or_in_a_file() {
 
     use_rightly(&server, &account, &mut said);
     use_rightly(&server, &grace, &mut said);
+    sign_in_rightly_and_wrongly(&server, &mut said);
     for secret in [account.key.as_str(), IMPORTED_KEY, WRONG_KEY] {
         use_wrongly(&server, &account, secret, &mut said);
     }
@@ -165,6 +168,51 @@ fn use_rightly(server: &Server, account: &Account, said: &mut Said) {
     };
     for (name, path) in [(put_name, &put), (get_name, &get)] {
         said.secrets.insert(name, path.strip_prefix("/storage/").unwrap().to_owned());
+    }
+}
+
+/// What a browser does with a password, a session and a link.
+fn sign_in_rightly_and_wrongly(server: &Server, said: &mut Said) {
+    let edsger = json!({ "username": "edsger", "email": "edsger@example.com", "password": PASSWORD });
+    assert_eq!(server.ask_as_operator("POST", "/api/v1/users", &edsger).status, 201);
+    let page = [("Content-Type", "application/json"), ("Sec-Fetch-Site", "same-origin")];
+    let ask = |method: &str, path: &str, cookie: &str, body: &Value| {
+        let headers = [page[0], page[1], ("Cookie", cookie)];
+        server.ask(method, path, &headers, body.to_string().as_bytes())
+    };
+    let sign_in = |login: &str, password: &str| {
+        ask("POST", "/api/v1/session", "x=y", &json!({ "login": login, "password": password }))
+    };
+    let signed_in = sign_in("edsger", PASSWORD);
+    assert_eq!(signed_in.status, 201, "{}", signed_in.text());
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let session = cookie.split_once('=').unwrap().1.to_owned();
+    said.note("a password as the name", &sign_in(PASSWORD, NEXT_PASSWORD));
+    said.note("a wrong password", &sign_in("edsger", NEXT_PASSWORD));
+    said.note("a session in the path", &ask("DELETE", &format!("/api/v1/sessions/{session}"), &cookie, &Value::Null));
+    said.note("a session as a key", &server.ask("GET", "/api/v1/users", &[("Authorization", &basic(&session))], b""));
+    said.note("another site's page", &server.ask("DELETE", "/api/v1/session", &[("Cookie", &cookie)], b""));
+    let own = json!({ "password": PASSWORD });
+    let enrolled = ask("POST", "/api/v1/second-factor", &cookie, &own);
+    let secret = enrolled.json()["secret"].as_str().unwrap().to_owned();
+    said.note("a wrong code", &ask("POST", "/api/v1/second-factor/confirm", &cookie, &json!({ "code": secret })));
+    let link = server.ask_as_operator("POST", "/api/v1/users/edsger/reset-link", &Value::Null).json();
+    let token = link["token"].as_str().unwrap().to_owned();
+    let reset = format!("/api/v1/password-reset/{token}");
+    said.note("a link with a short password", &ask("POST", &reset, "x=y", &json!({ "password": "short" })));
+    said.note("a link as an invitation", &ask("GET", &format!("/api/v1/invitations/{token}"), "x=y", &Value::Null));
+    said.note("a link for setting up", &ask("POST", &format!("/api/v1/setup/{token}"), "x=y", &edsger));
+    assert_eq!(ask("POST", &reset, "x=y", &json!({ "password": NEXT_PASSWORD })).status, 204);
+    said.note("a link used up", &ask("POST", &reset, "x=y", &json!({ "password": NEXT_PASSWORD })));
+    said.note("an ended session", &ask("GET", "/api/v1/session", &cookie, &Value::Null));
+    for (name, secret) in [
+        ("the password", PASSWORD.to_owned()),
+        ("the next password", NEXT_PASSWORD.to_owned()),
+        ("the session", session),
+        ("the secret of the second factor", secret),
+        ("the token of the link", token),
+    ] {
+        said.secrets.insert(name, secret);
     }
 }
 

@@ -3,13 +3,14 @@
 #   tests/python_env.sh                    all versions, and the integrations with training libraries
 #   tests/python_env.sh 0.31.0 [PYTEST…]   one version, with arguments for pytest
 #   tests/python_env.sh training           only the integrations: scikit-learn, XGBoost, PyTorch
+#   tests/python_env.sh mail               no client, but a mail server: tests/mail
 #   tests/python_env.sh --prepare 0.31.0   only make the environment
 # The server is target/debug/weighhouse, or the one that WEIGHHOUSE_BINARY names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 newest=0.31.0
-versions=("$newest" 0.22.3 0.19.11 0.17.9 training)
+versions=("$newest" 0.22.3 0.19.11 0.17.9 training mail)
 python=${PYTHON:-python3}
 prepare_only=false
 
@@ -31,6 +32,10 @@ make_environment() {
 }
 
 prepare() {
+    if [[ $1 == mail ]]; then
+        make_environment mail "$python" pytest 'aiosmtpd>=1.4' 'trustme>=1.1'
+        return
+    fi
     local tools=(pytest pytest-xdist graphql-core)
     if [[ $1 == training ]]; then
         # numpy below 2: Debian's PyTorch was built with 1. The CPU build of XGBoost is the same without 300 MB of CUDA.
@@ -61,15 +66,19 @@ fi
 
 failed=()
 for version in "${versions[@]}"; do
-    printf '\n-- wandb %s\n' "$version"
+    printf '\n-- %s\n' "$version"
     prepare "$version"
     $prepare_only && continue
     tests=tests/sdk
     [[ $version == training ]] && tests=tests/sdk/test_integrations.py
+    if [[ $version == mail ]]; then
+        target/python/mail/bin/python -m pytest -q tests/mail "$@" || failed+=(mail)
+        continue
+    fi
     # Most of the time is waiting, so several files run at once, each group with a server of its own.
     "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile "$tests" "$@" || failed+=("$version")
 done
 if ((${#failed[@]} > 0)); then
-    printf '\nfailed with wandb %s\n' "${failed[*]}"
+    printf '\nfailed: %s\n' "${failed[*]}"
     exit 1
 fi

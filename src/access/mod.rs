@@ -17,4 +17,4 @@ pub use decide::{Granted, Reason, Refusal, decide};
 pub use explain::{Explanation, Step};
 pub use grants::{Grants, Licence};
 pub use policy::{Action, Area, Cell, Column, Rule};
-pub use proof::{Allowed, Unchecked};
+pub use proof::{Allowed, Own, Unchecked};

@@ -4,6 +4,8 @@ use super::caller::Caller;
 use super::decide::{Refusal, decide};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Cell};
+use crate::domain::api_key::KeyScope;
+use crate::domain::id::UserId;
 use std::ops::Deref;
 
 /// A thing that was found, with the caller's grants around it. Nothing can be read from it before
@@ -38,7 +40,29 @@ pub struct Allowed<T> {
     action: Action,
 }
 
+/// The proof that somebody acts on their own account: signed in, or by their password, or by a link that was sent to
+/// them. No row of the table is asked, for it opens nobody else's.
+#[derive(Debug, Clone, Copy)]
+pub struct Own(UserId);
+
+impl Own {
+    /// For the code that has checked a password or a link.
+    pub(crate) fn proven(user: UserId) -> Self {
+        Self(user)
+    }
+
+    pub fn user(&self) -> UserId {
+        self.0
+    }
+}
+
 impl Caller {
+    /// The caller's own account, if it is a person who asks and not with a key that was narrowed or limited.
+    pub fn own(&self) -> Option<Own> {
+        let has_all_rights = self.scope == KeyScope::Full && self.confined_key().is_none() && self.service.is_none();
+        self.user_id().filter(|_| has_all_rights).map(Own)
+    }
+
     /// Turns what was found into what may be used for `action`, or says why not.
     pub fn may<T>(&self, action: Action, found: Unchecked<T>, licence: &Licence) -> Result<Allowed<T>, Refusal> {
         decide(self, action, &found.grants, licence)?;
@@ -99,8 +123,6 @@ impl<T> Deref for Allowed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::api_key::KeyScope;
-    use crate::domain::id::UserId;
     use crate::domain::role::TeamRole;
 
     fn member() -> (Caller, Unchecked<&'static str>) {
@@ -139,6 +161,17 @@ mod tests {
         let caller = Caller::user(UserId(1), false, KeyScope::Full);
         let project = caller.may(Action::RunDelete, Unchecked::new("a project", grants), &Licence::none()).unwrap();
         project.project(|name| name.len());
+    }
+
+    #[test]
+    fn only_a_person_with_all_their_rights_has_an_account_of_their_own() {
+        let person = |scope| Caller::user(UserId(1), true, scope).own().map(|own| own.user());
+
+        assert_eq!(person(KeyScope::Full), Some(UserId(1)));
+        assert_eq!((person(KeyScope::Write), person(KeyScope::Read)), (None, None));
+        assert!(
+            Caller::OPERATOR.own().is_none() && Caller::SYSTEM.own().is_none() && Caller::ANONYMOUS.own().is_none()
+        );
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Reader {
 
 fn options() -> Options {
     Options {
-        public_url: None,
+        proxies: Default::default(),
         graphql_body_bytes: 4096,
         graphql_answer_bytes: 4096,
         file_stream_body_bytes: 4096,

@@ -1,6 +1,8 @@
 //! Adapters: HTTP, GraphQL and REST on the outside, calls to `app` on the inside.
 
 mod admin;
+/// How requests about one's own account arrive.
+mod arrival;
 mod artifact_file;
 /// The audit log for its readers.
 mod audit_log;
@@ -10,6 +12,7 @@ mod graphql;
 pub mod http;
 mod rest;
 mod router;
+mod session_cookie;
 /// Status codes, chosen once for all adapters.
 mod status;
 /// Bytes behind signed URLs.

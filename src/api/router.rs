@@ -1,13 +1,14 @@
 //! Every route, and whom a request through each door comes from.
 
+use super::arrival::{session_of, visit_of};
 use super::artifact_file;
 use super::audit_log;
 use super::file_stream;
 use super::graphql::{self, ClientSchema};
-use super::http::Peer;
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
-use super::{admin, rest, storage};
+use super::http::visit::Proxies;
+use super::{admin, rest, session_cookie, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use crate::domain::origin::{ClientVersion, Origin};
@@ -33,8 +34,8 @@ pub enum Door {
 /// What the adapters need of the settings, as plain values.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where clients reach the server; without it, where this request came in.
-    pub public_url: Option<String>,
+    /// Which proxies are believed, and where clients reach the server; without that, where this request came in.
+    pub proxies: Proxies,
     pub graphql_body_bytes: usize,
     /// Texts in one answer.
     pub graphql_answer_bytes: usize,
@@ -48,10 +49,21 @@ pub struct Options {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub app: App,
-    door: Door,
+    pub door: Door,
     pub intake: Intake,
     pub options: Arc<Options>,
     pub schema: ClientSchema,
+}
+
+impl Shared {
+    /// What stands in front of every URL handed out: the configured address, else the one that this client used.
+    pub fn base_url(&self, host: Option<&str>, is_https: bool) -> String {
+        if let Some(url) = &self.options.proxies.public_url {
+            return url.clone();
+        }
+        let scheme = if is_https { "https" } else { "http" };
+        format!("{scheme}://{}", host.unwrap_or("localhost"))
+    }
 }
 
 /// All routes for one door.
@@ -82,6 +94,11 @@ impl FromRequestParts<Shared> for Asking {
         if shared.door == Door::Admin {
             return Ok(Self(Caller::OPERATOR));
         }
+        if !parts.headers.contains_key(AUTHORIZATION)
+            && let Some((caller, _)) = session_of(parts, shared).await?
+        {
+            return Ok(Self(caller));
+        }
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
@@ -97,7 +114,8 @@ impl FromRequestParts<Shared> for Visiting {
     type Rejection = rest::error::RestError;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
-        if shared.door == Door::Public && !parts.headers.contains_key(AUTHORIZATION) {
+        let has_session = session_cookie::is_in(&parts.headers, visit_of(parts, shared).channel);
+        if shared.door == Door::Public && !has_session && !parts.headers.contains_key(AUTHORIZATION) {
             return Ok(Self(arriving(Caller::ANONYMOUS, parts, shared)));
         }
         let Asking(caller) = Asking::from_request_parts(parts, shared).await?;
@@ -106,17 +124,13 @@ impl FromRequestParts<Shared> for Visiting {
 }
 
 /// With what is to be known of the request and of the settings at this time.
-fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller {
-    Caller { origin: origin_of(parts), instance: shared.app.instance_rules(), ..caller }
+pub(super) fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller {
+    Caller { origin: origin_of(parts, shared), instance: shared.app.instance_rules(), ..caller }
 }
 
-fn origin_of(parts: &Parts) -> Origin {
-    let peer = parts.extensions.get::<Peer>();
+fn origin_of(parts: &Parts, shared: &Shared) -> Origin {
     let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        address: peer.and_then(|peer| peer.address).map(|address| address.ip()),
-        client: client.and_then(ClientVersion::of_user_agent),
-    }
+    Origin { address: visit_of(parts, shared).address, client: client.and_then(ClientVersion::of_user_agent) }
 }
 
 /// `Bearer <key>`, or `Basic` with the user `api`, as the client sends it (wandb 0.17.9 to 0.31.0).

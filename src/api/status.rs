@@ -1,6 +1,7 @@
 //! Status codes, chosen once for all adapters, and what an answer says beside them.
 
 use crate::access::Refusal;
+use crate::app::sign_in::SignInError;
 use crate::app::{Error, Trouble};
 use axum::response::Response;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -14,6 +15,14 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict(_) | Error::Taken { .. } => (StatusCode::CONFLICT, "conflict"),
         Error::NotFound(_) | Error::Refused(Refusal::Hidden) => (StatusCode::NOT_FOUND, "not_found"),
         Error::Unauthenticated | Error::DeadKey(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
+        Error::SignIn(SignInError::Wrong) => (StatusCode::UNAUTHORIZED, "wrong_sign_in"),
+        Error::SignIn(SignInError::CodeNeeded) => (StatusCode::UNAUTHORIZED, "second_factor_needed"),
+        Error::SignIn(SignInError::WrongCode) => (StatusCode::UNAUTHORIZED, "wrong_code"),
+        Error::Insecure => (StatusCode::FORBIDDEN, "insecure"),
+        Error::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
+        Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+        Error::Outside(_) => (StatusCode::BAD_GATEWAY, "outside"),
         Error::BadUrl(_) => (StatusCode::FORBIDDEN, "bad_url"),
         Error::Interrupted(_) => (StatusCode::REQUEST_TIMEOUT, "interrupted"),
         Error::Forbidden(_) | Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),
@@ -44,6 +53,20 @@ pub(super) fn add_advice(response: &mut Response) {
         }
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        _ => {}
+    }
+}
+
+/// What only the error knows to advise.
+pub(super) fn add_advice_of(error: &Error, response: &mut Response) {
+    match error {
+        Error::TooMany { retry_secs } => {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_secs));
+        }
+        // A browser would open a window of its own and ask for a key.
+        Error::NoSession | Error::SignIn(_) => {
+            response.headers_mut().remove(WWW_AUTHENTICATE);
         }
         _ => {}
     }

@@ -52,9 +52,9 @@ impl Activity {
 }
 
 impl App {
-    /// Notes that the person behind a request is there.
+    /// Notes that the person behind a request is there. A service account is none: its keys say when they were used.
     pub fn note_activity(&self, caller: &Caller) {
-        if let Some(id) = caller.user_id() {
+        if let Some(id) = caller.user_id().filter(|_| caller.service.is_none()) {
             self.activity.note(id, self.clock.now());
         }
     }

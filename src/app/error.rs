@@ -1,5 +1,6 @@
 //! Why a use case was not carried out: variants by what the client should do.
 
+use super::sign_in::SignInError;
 use crate::access::Refusal;
 use crate::db::DbError;
 use crate::db::table::PutError;
@@ -36,6 +37,25 @@ pub enum Error {
     Interrupted(String),
     #[error("this needs a valid API key")]
     Unauthenticated,
+    /// What is about one's own account wants a session, and there is none, or it has ended.
+    #[error("sign in first: there is no session, or it has ended")]
+    NoSession,
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// A password would be readable on its way.
+    #[error(
+        "passwords are not taken over plain HTTP from another machine: use HTTPS, or have an administrator turn on the \
+         setting `allow_insecure_sign_in`"
+    )]
+    Insecure,
+    /// A page of another site sent the request with this browser's cookie.
+    #[error("this request did not come from a page of this server; scripts use an API key instead of a session")]
+    CrossSite,
+    #[error("too many attempts; try again in {retry_secs} seconds")]
+    TooMany { retry_secs: u64 },
+    /// Another server that is needed did not do its part; its own words.
+    #[error("{0}")]
+    Outside(String),
     /// There is a key, and it does not work now: says why.
     #[error("{0}")]
     DeadKey(&'static str),

@@ -1,5 +1,7 @@
 //! What the product does: one file per noun, one function per use case. The only writer.
 
+/// What signing in needs besides the database.
+pub mod account;
 /// When people were last active.
 mod activity;
 /// Alerts of runs.
@@ -8,6 +10,8 @@ mod alert;
 pub mod api_key;
 /// Artifacts.
 pub mod artifact;
+/// How often strangers may try something.
+mod attempts;
 /// The audit log.
 pub mod audit;
 /// Rewinding and forking runs.
@@ -41,10 +45,14 @@ mod latest;
 pub mod licence;
 /// Runs that fall silent.
 mod liveness;
+/// Sending mails.
+pub mod mail;
 /// Organizations.
 pub mod organization;
 /// Pages of lists.
 pub mod page;
+/// Changing passwords, and links for who lost theirs.
+pub mod password;
 /// People, as the client asks for them.
 pub mod person;
 /// Projects.
@@ -61,12 +69,22 @@ pub mod seal;
 mod seal_tests;
 /// What a licence counts.
 mod seat;
+/// Authenticator apps and recovery codes.
+pub mod second_factor;
 /// Accounts that are no people.
 pub mod service_account;
 #[cfg(test)]
 mod service_account_tests;
+/// Sessions that are there.
+pub mod session;
 /// System settings.
 pub mod setting;
+/// The first person of an instance.
+mod setup;
+/// Beginning sessions.
+pub mod sign_in;
+#[cfg(test)]
+mod sign_in_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -100,6 +118,7 @@ use crate::domain::lease::WorkerId;
 use crate::domain::licence::LicenceKey;
 use crate::domain::setting::SettingValues;
 use crate::fetch::Fetcher;
+use crate::mail::Mailer;
 use crate::secrets::{KeyHasher, MasterKey, MasterKeyError, Secret, random_bytes};
 use crate::storage::sign::Signer;
 use crate::storage::{StoreError, Stores};
@@ -119,6 +138,8 @@ pub struct Opening {
     /// Without it the key file of the data directory is used, and made at the first start.
     pub master_key: Option<Secret>,
     pub settings: Settings,
+    /// Without one no mails are sent; everything works all the same.
+    pub mailer: Option<Mailer>,
     /// System settings that nobody is to change while the server runs.
     pub fixed_settings: SettingValues,
     /// Whose licences count.
@@ -156,6 +177,8 @@ pub struct Settings {
     pub draft_secs: i64,
     /// Memory for what lists of runs are filtered and ordered by.
     pub run_index_bytes: usize,
+    /// Where people reach the server: links in mails begin with it, and without it none are sent.
+    pub public_url: Option<String>,
 }
 
 impl Default for Settings {
@@ -179,6 +202,7 @@ impl Default for Settings {
             trash_days: 30,
             draft_secs: 72 * 3600,
             run_index_bytes: 128 << 20,
+            public_url: None,
         }
     }
 }
@@ -207,6 +231,7 @@ pub enum OpenError {
 pub struct App {
     db: Db,
     keys: Arc<KeyHasher>,
+    account: Arc<account::Account>,
     licence: Arc<licence::CurrentLicence>,
     stores: Stores,
     signer: Arc<Signer>,
@@ -237,7 +262,8 @@ pub struct App {
 
 impl App {
     /// Opens a data directory whose lock the caller holds; makes what is missing.
-    pub async fn open(opening: Opening) -> Result<Self, OpenError> {
+    pub async fn open(mut opening: Opening) -> Result<Self, OpenError> {
+        let mailer = opening.mailer.take();
         let directory = opening.data_dir.clone();
         let master = match &opening.master_key {
             Some(text) => MasterKey::from_text(text.expose())?,
@@ -262,6 +288,7 @@ impl App {
         let app = Self {
             db,
             keys: Arc::new(KeyHasher::new(&master)),
+            account: Arc::new(account::Account::new(&master, mailer)),
             licence,
             stores,
             signer: Arc::new(Signer::new(&master, None)),

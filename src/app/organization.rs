@@ -252,14 +252,25 @@ pub(super) fn add_member(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     found: &Allowed<FoundOrganization>,
-    (id, user): (UserId, &User),
+    person: (UserId, &User),
 ) -> Result<(), Error> {
-    organization::put_member(tx, found, id, OrganizationRole::Member)?;
-    let event = Event::new(AuditAction::OrganizationMember).organization(found).user(id, user);
-    audit::record(tx, caller, event.role(None, Some(OrganizationRole::Member.as_str())))
+    add_with_role(tx, caller, found, person, OrganizationRole::Member)
 }
 
-fn find(
+/// The same, with the role they were invited to.
+pub(super) fn add_with_role(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    found: &Allowed<FoundOrganization>,
+    (id, user): (UserId, &User),
+    role: OrganizationRole,
+) -> Result<(), Error> {
+    organization::put_member(tx, found, id, role)?;
+    let event = Event::new(AuditAction::OrganizationMember).organization(found).user(id, user);
+    audit::record(tx, caller, event.role(None, Some(role.as_str())))
+}
+
+pub(super) fn find(
     tx: &impl Read,
     caller: &Caller,
     action: Action,
@@ -277,7 +288,7 @@ pub(super) fn person(tx: &impl Read, username: &str) -> Result<(UserId, User), E
     Ok((id, user))
 }
 
-fn parse_role(text: &str) -> Result<OrganizationRole, Error> {
+pub(super) fn parse_role(text: &str) -> Result<OrganizationRole, Error> {
     OrganizationRole::parse(text).ok_or_else(|| {
         let message = format!("there is no role `{text}` in an organization; the roles are admin, member and viewer");
         Error::Invalid { field: "role", message }

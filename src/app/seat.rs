@@ -3,7 +3,7 @@
 
 use super::Error;
 use crate::access::Licence;
-use crate::db::repo::{seat, team};
+use crate::db::repo::{seat, team, team_trash};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::id::UserId;
 use crate::domain::seat::SeatKind;
@@ -36,11 +36,12 @@ pub(super) fn settle(tx: &mut WriteTx<'_>, user: UserId) -> Result<Option<SeatKi
     Ok(after)
 }
 
-/// Before a team is made.
+/// Before a team is made, or restored. Those in the trash do not count.
 pub(super) fn check_new_team(tx: &impl Read, licence: &Licence) -> Result<(), Error> {
     let Some(limit) = licence.limits().max_teams else { return Ok(()) };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if limit == 0 || team::ids(tx, None, None, limit)?.len() >= limit {
+    let deleted = team_trash::ids(tx, None, usize::MAX)?.len();
+    if team::ids(tx, None, None, limit.saturating_add(deleted))?.len() >= limit.saturating_add(deleted) {
         return Err(Error::Conflict(format!(
             "the licence allows {limit} teams (`max_teams`), and there are as many; delete one, or ask an administrator \
              of this server to install a licence with more"

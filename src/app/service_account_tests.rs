@@ -7,6 +7,7 @@ use super::run::{Target, UpsertRun};
 use super::service_account::{CreateServiceAccount, HomeNamed};
 use super::team::CreateTeam;
 use super::testing::World;
+use super::user::list::Wanted;
 use super::user::{CreateUser, FirstKey};
 use super::{App, Error};
 use crate::access::{Caller, Feature, Refusal, Visibility};
@@ -295,8 +296,8 @@ async fn an_account_is_no_person() {
     let world = world().await;
     let ci = come_as(&world.app, in_team("vision"), "ci", None).await;
 
-    let people = world.app.list_users(&Caller::OPERATOR, None).await.unwrap().items;
-    assert_eq!(people.iter().map(|person| person.name.as_str()).collect::<Vec<_>>(), ["ada"]);
+    let people = world.app.list_users(&Caller::OPERATOR, Wanted::default(), None).await.unwrap().items;
+    assert_eq!(people.iter().map(|person| person.user.name.as_str()).collect::<Vec<_>>(), ["ada"]);
     let members = world.app.list_team_members(&world.ada, "vision", None).await.unwrap().items;
     assert_eq!(members.len(), 1);
     for refused in [

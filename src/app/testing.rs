@@ -60,6 +60,7 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: settings.clone(),
+        mailer: None,
         fixed_settings: SettingValues::new(),
         trusted_keys: vec![authority().public()],
         clock: clock.clone(),

@@ -1,6 +1,7 @@
 //! `weighhouse check-config`: the mistakes that `serve` would meet, all at once, without starting anything.
 
 use super::SettingsArguments;
+use super::opening::mailer;
 use clap::Args;
 
 #[derive(Args)]
@@ -10,7 +11,9 @@ pub struct CheckConfig {
 }
 
 pub fn run(arguments: CheckConfig) -> anyhow::Result<()> {
-    arguments.settings.load(None)?.check()?;
+    let config = arguments.settings.load(None)?;
+    config.check()?;
+    mailer(&config)?;
     println!("the settings are good");
     Ok(())
 }

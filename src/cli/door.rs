@@ -88,7 +88,11 @@ impl Door {
             locked => locked?,
         };
         let app = App::open(opening(config)?).await?;
-        let router = api::router(app, ApiDoor::Admin, api_options(config));
+        let mut options = api_options(config);
+        // Links lead to where the server will be reached.
+        let scheme = if config.server.tls_files().is_some() { "https" } else { "http" };
+        options.proxies.public_url.get_or_insert_with(|| format!("{scheme}://{}", config.server.listen));
+        let router = api::router(app, ApiDoor::Admin, options);
         Ok(Self(Way::Directory { router, _lock: lock }))
     }
 

@@ -7,8 +7,10 @@ mod check;
 mod check_config;
 mod db;
 mod door;
+mod invitation;
 mod license;
 mod license_authority;
+mod mail;
 mod member;
 mod opening;
 mod organization;
@@ -19,6 +21,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod team;
+mod team_setting;
 mod user;
 
 use crate::config::{self, Config};
@@ -62,6 +65,12 @@ enum Command {
     /// Who may do what, and why.
     #[command(subcommand)]
     Access(access::Access),
+    /// Who is invited into teams and organizations.
+    #[command(subcommand)]
+    Invitation(invitation::Invitation),
+    /// The mails of the server.
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -115,6 +124,8 @@ pub fn run() -> ExitCode {
         Command::License(command) => license::run(command),
         Command::LicenseAuthority(command) => license_authority::run(command),
         Command::Access(command) => access::run(command),
+        Command::Invitation(command) => invitation::run(command),
+        Command::Mail(command) => mail::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
         Command::Check(arguments) => check::run(arguments),

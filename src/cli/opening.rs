@@ -2,10 +2,12 @@
 
 use crate::api;
 use crate::api::http::budget::BodyBudget;
+use crate::api::http::visit::Proxies;
 use crate::app::{Opening, Settings};
-use crate::config::Config;
+use crate::config::{Config, MailSecurity};
 use crate::domain::clock::Clock;
 use crate::domain::json::RowLimits;
+use crate::mail::{self, Mailer};
 use std::time::Duration;
 
 pub fn opening(config: &Config) -> anyhow::Result<Opening> {
@@ -18,6 +20,7 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         read_secs: config.database.read_transaction_secs,
         master_key: config.secrets.read_master_key()?,
         settings: settings(config)?,
+        mailer: mailer(config)?,
         fixed_settings: config.settings.values(),
         trusted_keys: config.license.read_trusted_keys()?,
         clock: Clock::system(),
@@ -29,7 +32,11 @@ const BUDGET_WAIT: Duration = Duration::from_secs(5);
 
 pub fn api_options(config: &Config) -> api::Options {
     api::Options {
-        public_url: config.server.public_url.clone().map(|url| url.trim_end_matches('/').to_owned()),
+        proxies: Proxies {
+            // `check` has refused what is no network.
+            trusted: config.server.trusted_networks().unwrap_or_default(),
+            public_url: config.server.public_url.clone(),
+        },
         graphql_body_bytes: config.limits.graphql_body_bytes(),
         graphql_answer_bytes: config.limits.graphql_answer_bytes(),
         file_stream_body_bytes: config.limits.file_stream_body_bytes(),
@@ -63,5 +70,26 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         trash_days: i64::try_from(runs.trash_days)?,
         draft_secs: i64::try_from(artifacts.draft_hours * 3600)?,
         run_index_bytes: runs.index_bytes(),
+        public_url: config.server.public_url.clone(),
     })
+}
+
+/// Who sends mails, if the settings name a server for it.
+pub fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
+    let mail = &config.mail;
+    let (Some(host), Some(from)) = (mail.host.clone(), mail.from.clone()) else { return Ok(None) };
+    let options = mail::Options {
+        host,
+        port: mail.port,
+        security: match mail.security {
+            MailSecurity::None => mail::Security::None,
+            MailSecurity::StartTls => mail::Security::StartTls,
+            MailSecurity::Tls => mail::Security::Tls,
+        },
+        login: mail.read_login()?,
+        from,
+        authority: mail.read_authority()?,
+        timeout: Duration::from_secs(mail.timeout_secs),
+    };
+    Ok(Some(Mailer::new(&options).map_err(|why| anyhow::anyhow!("`[mail]`: {why}"))?))
 }

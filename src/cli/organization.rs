@@ -4,6 +4,7 @@ use super::SettingsArguments;
 use super::door::{self, Door, Missing};
 use super::member::{self, Members, Named, Place, RemoveMember, SetRole};
 use super::output::{Table, print_json, word};
+use super::team_setting;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub enum Organization {
     Rename(Rename),
     /// Delete an organization that has no teams and is not the last one.
     Delete(Named),
+    /// Show or change what an organization decides for all of its teams.
+    Privacy(team_setting::Privacy),
     /// List who belongs to an organization.
     Members(Members),
     /// Make a person admin, member or viewer of an organization.
@@ -53,6 +56,7 @@ pub fn run(command: Organization) -> anyhow::Result<()> {
             member::ask(&PLACE, named, (Method::PATCH, ""), Some(&json!({ "name": to })), "renamed")
         }
         Organization::Delete(named) => member::ask(&PLACE, named, (Method::DELETE, ""), None, "deleted"),
+        Organization::Privacy(arguments) => team_setting::privacy(arguments),
         Organization::Members(arguments) => member::list(&PLACE, arguments),
         Organization::SetRole(arguments) => member::set_role(&PLACE, arguments),
         Organization::RemoveMember(arguments) => member::remove(&PLACE, arguments),

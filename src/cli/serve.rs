@@ -2,10 +2,12 @@
 
 use super::SettingsArguments;
 use super::opening::{api_options, opening};
+use crate::api::http::visit::Proxies;
 use crate::api::{self, Door};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::jobs::Jobs;
+use crate::secrets::Token;
 use crate::server::{self, DataLock, Listeners, Options, Tls, health, middleware};
 use crate::telemetry::{self, Format, Metrics};
 use anyhow::Context;
@@ -60,22 +62,24 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
 
-    let is_new = !app.has_people().await?;
+    let setup = app.make_setup_token().await?;
     let jobs = Jobs::start(&app);
     let adapters = api_options(config);
     let checked = app.clone();
     let checks: health::ReadyChecks = Arc::new(move || vec![("database", checked.check_database())]);
     let public_router =
         api::router(app.clone(), Door::Public, adapters.clone()).merge(health::probes(Arc::clone(&checks)));
-    let admin_router = api::router(app.clone(), Door::Admin, adapters)
+    // Links that are made over the admin socket lead to the public address.
+    let proxies = Proxies { public_url: Some(url.clone()), ..adapters.proxies.clone() };
+    let admin_router = api::router(app.clone(), Door::Admin, api::Options { proxies, ..adapters })
         .merge(health::probes(checks))
         .merge(health::metrics(metrics.clone()));
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
     info!(url, data.dir = %directory.display(), "weighhouse is ready");
-    if is_new {
-        say_what_comes_next(&url, same_settings);
+    if let Some(setup) = setup {
+        say_what_comes_next(&url, same_settings, &setup);
     }
     let listeners = Listeners { public, tls, admin: Some(admin) };
     let (public_router, admin_router) = (middleware::wrap(public_router), middleware::wrap(admin_router));
@@ -91,11 +95,14 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
 }
 
 /// For whoever started a new instance and wonders how to get in.
-fn say_what_comes_next(url: &str, same_settings: &str) {
+fn say_what_comes_next(url: &str, same_settings: &str, setup: &Token) {
+    let setup = setup.expose();
     let text = format!(
         "\nThere are no people yet. Make the first one, in another terminal:\n\n    \
          weighhouse user create {same_settings} --username NAME --email ADDRESS --system-admin\n\n\
-         It prints an API key, once. With it the wandb client logs to this server:\n\n    \
+         or over the network, with this link, which is dead once anybody is there:\n\n    \
+         curl {url}/api/v1/setup/{setup} --json '{{\"username\":\"NAME\",\"email\":\"ADDRESS\",\"password\":\"PASSWORD\"}}'\n\n\
+         Either prints an API key, once. With it the wandb client logs to this server:\n\n    \
          export WANDB_BASE_URL={url}\n    export WANDB_API_KEY=KEY\n\n"
     );
     let mut out = std::io::stdout().lock();

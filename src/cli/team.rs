@@ -4,6 +4,7 @@ use super::SettingsArguments;
 use super::door::{self, Door, Missing, segment};
 use super::member::{self, Members, Named, Place, RemoveMember, SetRole};
 use super::output::{Table, print_json, word};
+use super::team_setting;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
@@ -20,6 +21,10 @@ pub enum Team {
     Delete(Named),
     /// Take a team out of the trash, with all that is in it.
     Restore(Named),
+    /// Show what a team has set, and what is decided for it.
+    Settings(team_setting::Show),
+    /// Change what a team has set: its privacy, and what new projects are.
+    Set(team_setting::Set),
     /// List who belongs to a team.
     Members(Members),
     /// Make a person admin, member or view_only of a team.
@@ -60,6 +65,8 @@ pub fn run(command: Team) -> anyhow::Result<()> {
         Team::List(arguments) => list(arguments),
         Team::Delete(named) => member::ask(&PLACE, named, (Method::DELETE, ""), None, "deleted"),
         Team::Restore(named) => member::ask(&PLACE, named, (Method::POST, "/restore"), None, "restored"),
+        Team::Settings(arguments) => team_setting::show(arguments),
+        Team::Set(arguments) => team_setting::set(arguments),
         Team::Members(arguments) => member::list(&PLACE, arguments),
         Team::SetRole(arguments) => member::set_role(&PLACE, arguments),
         Team::RemoveMember(arguments) => member::remove(&PLACE, arguments),

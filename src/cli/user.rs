@@ -24,6 +24,10 @@ pub enum User {
     Reactivate(Named),
     /// Delete a person and their keys; what they made in teams stays.
     Delete(Named),
+    /// Print a link with which a person chooses another password, once.
+    ResetLink(Named),
+    /// Turn off the second factor of a person who lost it.
+    ResetSecondFactor(Named),
 }
 
 #[derive(Args)]
@@ -104,6 +108,8 @@ pub fn run(command: User) -> anyhow::Result<()> {
         User::Deactivate(named) => named.ask(Method::POST, "/deactivate", None, "deactivated"),
         User::Reactivate(named) => named.ask(Method::POST, "/reactivate", None, "reactivated"),
         User::Delete(named) => named.ask(Method::DELETE, "", None, "deleted"),
+        User::ResetLink(named) => reset_link(named),
+        User::ResetSecondFactor(named) => reset_second_factor(named),
     }
 }
 
@@ -213,4 +219,26 @@ impl Named {
         eprintln!("{done} the person `{}`", self.username);
         Ok(())
     }
+}
+
+fn reset_link(arguments: Named) -> anyhow::Result<()> {
+    let path = format!("/api/v1/users/{}/reset-link", segment(&arguments.username));
+    let made = door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(Method::POST, &path, None).await
+    })?;
+    let until = made["expires_at"].as_str().unwrap_or_default();
+    eprintln!(
+        "hand this link over to `{}`; it can be used once, until {until}, and is shown only now:",
+        arguments.username
+    );
+    print(made["url"].as_str().unwrap_or_default())
+}
+
+fn reset_second_factor(arguments: Named) -> anyhow::Result<()> {
+    let path = format!("/api/v1/users/{}/second-factor", segment(&arguments.username));
+    door::run(arguments.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(Method::DELETE, &path, None).await
+    })?;
+    eprintln!("turned off the second factor of `{}`; their password alone signs in now", arguments.username);
+    Ok(())
 }

@@ -88,6 +88,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "runs", &mut problems),
         section(built, "artifacts", &mut problems),
         section(built, "log", &mut problems),
+        section(built, "mail", &mut problems),
         section(built, "secrets", &mut problems),
         section(built, "transfer", &mut problems),
         section(built, "settings", &mut problems),
@@ -103,6 +104,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(runs),
         Some(artifacts),
         Some(log),
+        Some(mail),
         Some(secrets),
         Some(transfer),
         Some(settings),
@@ -111,7 +113,21 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
     else {
         return Err(one("a section of the settings is missing".to_owned()));
     };
-    Ok(Config { server, data, database, limits, history, runs, artifacts, log, secrets, transfer, settings, license })
+    Ok(Config {
+        server,
+        data,
+        database,
+        limits,
+        history,
+        runs,
+        artifacts,
+        log,
+        mail,
+        secrets,
+        transfer,
+        settings,
+        license,
+    })
 }
 
 fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &mut Problems) -> Option<T> {
@@ -122,6 +138,12 @@ fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &m
         // A wrong value could be a secret in the wrong place: name the place, not the value.
         Err(_) if name == "secrets" => {
             problems.add("`[secrets]` may hold texts only");
+            None
+        }
+        Err(_) if name == "mail" => {
+            let kinds =
+                "`port` and `timeout_secs` are numbers, `security` is starttls, tls or none, the rest are texts";
+            problems.add(format!("`[mail]` holds a value of the wrong kind: {kinds}"));
             None
         }
         Err(error) => {

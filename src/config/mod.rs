@@ -12,6 +12,7 @@ mod license;
 mod limits;
 mod load;
 mod log;
+mod mail;
 mod runs;
 mod secrets;
 mod server;
@@ -29,6 +30,7 @@ pub use license::License;
 pub use limits::Limits;
 pub use load::{Overrides, load};
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailSecurity};
 pub use runs::Runs;
 pub use secrets::Secrets;
 pub use server::Server;
@@ -46,6 +48,7 @@ pub struct Config {
     pub runs: Runs,
     pub artifacts: Artifacts,
     pub log: Log,
+    pub mail: Mail,
     pub secrets: Secrets,
     pub transfer: Transfer,
     pub settings: FixedSettings,
@@ -64,6 +67,7 @@ impl Config {
         self.runs.check(&mut problems);
         self.artifacts.check(&mut problems);
         self.log.check(&mut problems);
+        self.mail.check(self.server.public_url.as_deref(), &mut problems);
         self.secrets.check(&mut problems);
         self.transfer.check(&mut problems);
         self.settings.check(&mut problems);
@@ -118,4 +122,19 @@ where
 {
     let text: String = serde::Deserialize::deserialize(deserializer)?;
     Ok(if text.is_empty() { None } else { Some(T::from(text)) })
+}
+
+/// Reads a list of texts, which the environment writes as one text with commas.
+fn list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        List(Vec<String>),
+        Text(String),
+    }
+    let texts = match serde::Deserialize::deserialize(deserializer)? {
+        Written::List(texts) => texts,
+        Written::Text(text) => text.split(',').map(str::to_owned).collect(),
+    };
+    Ok(texts.into_iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect())
 }

@@ -1,6 +1,7 @@
 //! `[server]`: where the server listens, TLS, and how long a client may take.
 
-use super::{Problems, certificate, empty_is_none};
+use super::{Problems, certificate, empty_is_none, list};
+use crate::domain::network::Network;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ pub struct Server {
     /// PEM file of the certificate's key; needs `tls_cert_file`. Default: not set (no TLS).
     #[serde(deserialize_with = "empty_is_none")]
     pub tls_key_file: Option<PathBuf>,
+    /// Networks of reverse proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<String>,
     /// Open connections at once; 0 = half of the open-file limit, at most 10,000. Default: 0.
     pub connections: u64,
     /// Open connections at once from one IPv4 address or IPv6 /64 network. Default: 512.
@@ -51,6 +55,12 @@ impl Server {
         Some((self.tls_cert_file.as_deref()?, self.tls_key_file.as_deref()?))
     }
 
+    /// The networks of the reverse proxies.
+    pub fn trusted_networks(&self) -> Result<Vec<Network>, String> {
+        let parse = |text: &String| text.parse().map_err(|why| format!("`server.trusted_proxies`: `{text}` {why}"));
+        self.trusted_proxies.iter().map(parse).collect()
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         if let Err(problem) = self.listen_address() {
             problems.add(problem);
@@ -59,6 +69,9 @@ impl Server {
             && let Err(reason) = check_public_url(url)
         {
             problems.add(format!("`server.public_url`: `{url}` {reason}"));
+        }
+        if let Err(problem) = self.trusted_networks() {
+            problems.add(problem);
         }
         self.check_tls(problems);
         if self.connections != 0 {

@@ -1,9 +1,11 @@
 //! Every table and index, with the number that starts its keys. Numbers are stored: never reuse one.
 
+mod account;
 mod activity;
 mod artifact;
 mod audit;
 mod licence;
+mod mail;
 mod people;
 mod profile;
 mod role;
@@ -29,21 +31,25 @@ use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, ManifestId, ObjectId, OrganizationId, OutsideImageId,
-    ProjectId, RunId, SegmentId, SweepId, UserId,
+    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId, OrganizationId,
+    OutsideImageId, ProjectId, ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::lease::Lease;
 use crate::domain::licence::{Deployment, InstalledLicence, LatestTime};
+use crate::domain::mail::Mail;
 use crate::domain::project::{Project, ProjectMember};
+use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
 use crate::domain::seat::{Seat, SeatCounts};
+use crate::domain::second_factor::SecondFactor;
+use crate::domain::session::Session;
 use crate::domain::setting::ChangedSetting;
 use crate::domain::stream::{RunStreams, SealedPart, SharedWriter, Stream};
 use crate::domain::sweep::{Agent, Sweep, Trial};
 use crate::domain::team_profile::{OutsideImage, StoredImage, TeamProfile};
 use crate::domain::team_setting::{OrganizationPrivacy, TeamSettings};
-use crate::domain::user::{KeyRecord, LastActive, User};
+use crate::domain::user::{LastActive, User};
 use serde::{Deserialize, Serialize};
 
 /// The first id of each kind that is not reserved yet.
@@ -83,9 +89,11 @@ pub const TEAMS_BY_USER: Index<(UserId, EntityId)> = Index::new(14, "teams_by_us
 pub const TEAM_ADMINS: Index<(EntityId, UserId)> = Index::new(62, "team_admins");
 
 pub const INVITATIONS: Table<InvitationId, Invitation> = Table::new(30, "invitations");
-/// By the team and the e-mail address in lower case.
+/// By the entity of the team or organization, and the e-mail address in lower case.
 pub const INVITATION_BY_EMAIL: Unique<(EntityId, String), InvitationId> = Unique::new(31, "invitation_by_email");
 pub const INVITATIONS_TO: Index<(String, InvitationId)> = Index::new(32, "invitations_to");
+/// By the token of its link.
+pub const INVITATION_BY_HASH: Unique<[u8; 32], InvitationId> = Unique::new(159, "invitation_by_hash");
 
 pub const CUSTOM_ROLES: Table<CustomRoleId, CustomRole> = Table::new(172, "custom_roles");
 /// By the organization and the folded name.
@@ -235,6 +243,16 @@ pub const RUNS_LOGGING: Index<(ArtifactId, RunId)> = Index::new(132, "runs_loggi
 /// What clients called an artifact before they knew its id.
 pub const CLIENT_NAMES: Table<(ArtifactId, String), ClientName> = Table::new(133, "client_names");
 
+pub const SESSIONS: Table<SessionId, Session> = Table::new(150, "sessions");
+pub const SESSION_BY_HASH: Unique<[u8; 32], SessionId> = Unique::new(151, "session_by_hash");
+pub const SESSIONS_BY_USER: Index<(UserId, SessionId)> = Index::new(152, "sessions_by_user");
+pub const SECOND_FACTORS: Table<UserId, SecondFactor> = Table::new(153, "second_factors");
+pub const RESET_LINKS: Table<ResetLinkId, ResetLink> = Table::new(154, "reset_links");
+pub const RESET_LINK_BY_HASH: Unique<[u8; 32], ResetLinkId> = Unique::new(155, "reset_link_by_hash");
+pub const RESET_LINKS_BY_USER: Index<(UserId, ResetLinkId)> = Index::new(156, "reset_links_by_user");
+pub const MAILS: Table<MailId, Mail> = Table::new(157, "mails");
+/// Those that wait, by when to try to send them.
+pub const DUE_MAILS: Index<(Timestamp, MailId)> = Index::new(158, "due_mails");
 /// Those that were changed, by their keys.
 pub const SETTINGS: Table<String, ChangedSetting> = Table::new(140, "settings");
 
@@ -306,6 +324,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &ARTIFACT_INPUTS,
         &ARTIFACT_OUTPUTS,
         &CLIENT_NAMES,
+        &SESSIONS,
+        &SECOND_FACTORS,
+        &RESET_LINKS,
+        &MAILS,
         &SETTINGS,
         &LICENCE,
         &LATEST_TIME,
@@ -333,6 +355,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
         TEAM_ADMINS.space,
         INVITATION_BY_EMAIL.space,
         INVITATIONS_TO.space,
+        INVITATION_BY_HASH.space,
         CUSTOM_ROLE_BY_NAME.space,
         CUSTOM_ROLE_HOLDERS.space,
         INVITATIONS_BY_CUSTOM_ROLE.space,
@@ -378,6 +401,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         OPEN_TRIALS.space,
         TRIALS_BY_SWEEP.space,
         TRIALS_BY_AGENT.space,
+        SESSION_BY_HASH.space,
+        SESSIONS_BY_USER.space,
+        RESET_LINK_BY_HASH.space,
+        RESET_LINKS_BY_USER.space,
+        DUE_MAILS.space,
         AUDIT_BY_TIME.space,
         AUDIT_BY_ORGANIZATION.space,
     ],

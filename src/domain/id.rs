@@ -64,6 +64,9 @@ ids! {
     CustomRoleId = 61;
     /// One record of the audit log.
     AuditId = 40;
+    SessionId = 53;
+    ResetLinkId = 54;
+    MailId = 55;
     SweepId = 20;
     /// A process that runs what a sweep suggests.
     AgentId = 21;

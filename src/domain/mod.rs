@@ -32,13 +32,19 @@ pub mod json;
 pub mod lease;
 /// Licences: what one says, and the file it comes in.
 pub mod licence;
+/// Mails that wait to be sent.
+pub mod mail;
 /// Names of people, teams and organizations.
 pub mod name;
+/// Networks of addresses, as settings name them.
+pub mod network;
 /// Where a request came from.
 pub mod origin;
 /// Bytes as text.
 pub mod pem;
 pub mod project;
+/// One-time links for who lost their password.
+pub mod reset_link;
 /// The roles people hold, and how far a project can be seen.
 pub mod role;
 pub mod run;
@@ -47,8 +53,12 @@ pub mod run_config;
 pub mod run_query;
 /// What a licence counts of people.
 pub mod seat;
+/// Authenticator apps and recovery codes.
+pub mod second_factor;
 /// Text that must not be printed.
 pub mod secret;
+/// Who signed in with a browser.
+pub mod session;
 /// What administrators change while the server runs.
 pub mod setting;
 /// What is streamed into a run, line by line.

@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub fetcher: Fetcher,
     /// The heads of all requests.
     pub asked: Arc<Mutex<Vec<String>>>,
-    pub serving: JoinSet<()>,
+    pub _serving: JoinSet<()>,
 }
 
 fn to_loopback(_host: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
@@ -60,7 +60,7 @@ pub(crate) async fn world(answer: Vec<u8>, then_wait: bool) -> World {
         tls_trusting(roots)
     };
     let fetcher = Fetcher::new(Arc::new(to_loopback), |address| address.ip().is_loopback(), Box::new(make_tls));
-    World { port, fetcher, asked, serving }
+    World { port, fetcher, asked, _serving: serving }
 }
 
 fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {

@@ -8,9 +8,11 @@ mod garbage;
 mod key_use;
 mod licence;
 mod liveness;
+mod mail;
 mod outside_image;
 mod purge;
 mod seal;
+mod session;
 
 use crate::app::App;
 use tokio::sync::watch;
@@ -34,9 +36,11 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));
         tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), mail::run(app.clone())));
         tasks.spawn(until(stopped.clone(), outside_image::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run_teams(app.clone())));
+        tasks.spawn(until(stopped.clone(), session::run(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }

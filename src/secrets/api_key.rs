@@ -67,13 +67,19 @@ fn letter(byte: u8) -> Option<char> {
     (index < fair_limit).then(|| char::from(ALPHABET[index % ALPHABET.len()]))
 }
 
-/// Turns the key of a request into what the database knows it by. Cheap to clone.
+/// Turns a key, or another random text, into what the database knows it by. Cheap to clone.
 #[derive(Clone)]
 pub struct KeyHasher(Hmac<Sha256>);
 
 impl KeyHasher {
+    /// For API keys.
     pub fn new(master: &MasterKey) -> Self {
-        Self(master.derive(Purpose::ApiKey).mac())
+        Self::of(master, Purpose::ApiKey)
+    }
+
+    /// The same text has another hash for each purpose.
+    pub fn of(master: &MasterKey, purpose: Purpose) -> Self {
+        Self(master.derive(purpose).mac())
     }
 
     /// The keyed hash. It is looked up by equality, which gives nothing away without the master key.

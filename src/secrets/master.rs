@@ -20,6 +20,11 @@ pub enum Purpose {
     SignedUrl,
     ApiKey,
     Session,
+    /// Tokens in one-time links.
+    Link,
+    RecoveryCode,
+    /// Secrets that have to be read again, in the database.
+    Seal,
 }
 
 impl Purpose {
@@ -28,6 +33,9 @@ impl Purpose {
             Self::SignedUrl => b"weighhouse/signed-url/1",
             Self::ApiKey => b"weighhouse/api-key/1",
             Self::Session => b"weighhouse/session/1",
+            Self::Link => b"weighhouse/link/1",
+            Self::RecoveryCode => b"weighhouse/recovery-code/1",
+            Self::Seal => b"weighhouse/seal/1",
         }
     }
 }
@@ -105,6 +113,11 @@ impl DerivedKey {
     /// An HMAC-SHA-256 that has taken in the key. Cloning it is cheaper than keying anew.
     pub fn mac(&self) -> Hmac<Sha256> {
         keyed(&self.0)
+    }
+
+    /// For a cipher of this module.
+    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
     }
 }
 

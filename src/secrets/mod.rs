@@ -5,12 +5,20 @@ mod api_key;
 mod licence;
 mod master;
 mod password;
+mod recovery;
+mod seal;
+mod token;
+mod totp;
 
 pub use crate::domain::secret::Secret;
 pub use api_key::{ApiKey, BadApiKey, KeyHasher};
 pub use licence::{AuthorityKey, open_licence};
 pub use master::{DerivedKey, MasterKey, MasterKeyError, Purpose};
 pub use password::{BadPassword, check_password, hash_password, verify_password};
+pub use recovery::{recovery_code, same_recovery_code};
+pub use seal::{Broken, Sealer};
+pub use token::Token;
+pub use totp::TotpSecret;
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! How many connections each address has, so that one machine cannot take them all.
 
+use crate::domain::network::subscriber;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts open connections by network. Cheap to clone.
@@ -25,7 +26,7 @@ impl AddressCount {
 
     /// `None` when the address already has as many as it may.
     pub(super) fn enter(&self, address: IpAddr) -> Option<CountedAddress> {
-        let network = network_of(address);
+        let network = subscriber(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_insert(0);
         if *count >= self.most {
@@ -44,17 +45,6 @@ impl Drop for CountedAddress {
             if *count == 0 {
                 open.remove(&self.network);
             }
-        }
-    }
-}
-
-/// An IPv6 customer has a /64 at least, so that is what counts as one.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }

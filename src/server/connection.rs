@@ -6,7 +6,8 @@ use super::options::Options;
 use super::tls::Tls;
 use crate::api::http::Peer;
 use axum::Router;
-use http::{Request, Response};
+use http::header::HOST;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -111,6 +112,13 @@ async fn answer(
 ) -> Result<Response<SentBody>, Infallible> {
     let running = activity.begin_request();
     request.extensions_mut().insert(peer);
+    // HTTP/2 has it in the address; adapters look for the header.
+    let host = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(host) = host
+        && !request.headers().contains_key(HOST)
+    {
+        request.headers_mut().insert(HOST, host);
+    }
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| running.until_sent(body)))
 }

@@ -131,3 +131,34 @@ fn without_a_licence_nobody_reads_the_log_over_the_network_or_by_command() {
     assert!(!export.status.success() && String::from_utf8_lossy(&export.stderr).contains("audit_log needs a licence"));
     assert_eq!(server.status("GET", "/admin/audit_check"), 404, "only on the machine itself");
 }
+
+#[test]
+fn with_a_licence_admins_read_the_log_over_the_network_and_the_operator_writes_it_out() {
+    let place = Place::new();
+    let server = place.serve_licensed(&[]);
+    let ada = arrange(&server);
+    let grace = server.person("grace");
+    server.arrange("PUT", "/api/v1/organizations/default/members/grace", &json!({ "role": "admin" }));
+    let root = json!({ "username": "root", "email": "root@example.com", "system_admin": true, "organization": null });
+    let root = server.arrange("POST", "/api/v1/users", &root)["api_key"].as_str().unwrap().to_owned();
+    let read = |key: &str| server.ask(key, "GET", "/admin/audit_logs?startDate=2020-01-01&limit=20000", &NOTHING);
+
+    assert_eq!(read(&ada).0, 403, "an admin of a team");
+    let (of_grace, of_root) = (read(&grace), read(&root));
+    assert_eq!((of_grace.0, of_root.0), (200, 200), "{of_grace:?}");
+    let has =
+        |page: &Value, action: &str| page["audit_logs"].as_array().unwrap().iter().any(|it| it["action"] == action);
+    assert!(has(&of_grace.1, "team:create") && has(&of_root.1, "team:create"));
+    assert!(has(&of_root.1, "system:install_license") && !has(&of_grace.1, "system:install_license"));
+
+    let export = |words: &[&str]| {
+        let output = place.run(&[&["audit", "export"], words].concat(), "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (named, anonymous) = (export(&[]), export(&["--from", "2020-01-01", "--anonymize"]));
+    assert!(named.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].is_string()));
+    assert!(named.contains("ada@example.com") && named.contains("audit:read"), "{named}");
+    assert!(anonymous.contains("team:create") && !anonymous.contains("@example.com"), "{anonymous}");
+    assert_eq!(export(&["--to", "2020-01-01"]), "", "nothing was done before");
+}

@@ -241,3 +241,41 @@ fn what_was_set_and_decided_is_in_the_log() {
     let decided = ["true", "free"].map(|value| (org_admin.clone(), json!({ "private_only": value })));
     assert_eq!(logged(&place, "organization:update_privacy"), decided);
 }
+
+#[test]
+fn the_command_shows_and_changes_what_teams_set_and_what_is_decided() {
+    let place = Place::new();
+    let server = place.serve();
+    let _cast = Cast::new(&server);
+    let run = |words: &[&str]| {
+        let output = place.run(words, "");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let row = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+
+    let (done, shown, said) =
+        run(&["team", "set", "vision", "--hidden", "false", "--default-visibility", "restricted"]);
+    assert!(done, "{said}");
+    assert_eq!(
+        (row(&shown, "hidden"), row(&shown, "default_visibility")),
+        ("false the team".into(), "restricted the team".into())
+    );
+    let (done, decided, said) = run(&["organization", "privacy", "default", "--enforce", "hidden=true"]);
+    assert!(done, "{said}");
+    assert_eq!((row(&decided, "hidden"), row(&decided, "private_only")), ("true".into(), "each team decides".into()));
+    let (done, _, said) = run(&["team", "set", "vision", "--hidden", "false"]);
+    assert!(!done && said.contains("set to true by organization `default`"), "{said}");
+    let (_, shown, _) = run(&["team", "settings", "vision"]);
+    assert_eq!(row(&shown, "hidden"), "true organization");
+    let (_, decided, _) = run(&["organization", "privacy", "default", "--free", "hidden", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&decided).unwrap()["hidden"], NOTHING);
+    for wrong in ["colour=red", "hidden"] {
+        assert!(!run(&["organization", "privacy", "default", "--enforce", wrong]).0, "{wrong}");
+    }
+    let (done, _, said) = run(&["organization", "privacy", "default", "--enforce", "private_only=perhaps"]);
+    assert!(!done, "{said}");
+}

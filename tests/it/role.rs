@@ -67,7 +67,11 @@ fn admins_of_the_organization_define_roles_and_everybody_in_it_reads_them() {
     assert_eq!((status, &changed["name"], &changed["description"]), (200, &json!("tagger"), &NOTHING), "{changed}");
     assert_eq!((&changed["seat"], &changed["base"]), (&json!("view_only"), &json!("view_only")));
     refused(cast.ask("org-admin", "PATCH", &path, &change), 404, "custom role `labeller` does not exist");
-    refused(cast.ask("team-admin", "DELETE", &format!("{ROLES}/tagger"), &NOTHING), 403, "custom_role:delete is refused");
+    refused(
+        cast.ask("team-admin", "DELETE", &format!("{ROLES}/tagger"), &NOTHING),
+        403,
+        "custom_role:delete is refused",
+    );
     assert_eq!(cast.ask("org-admin", "DELETE", &format!("{ROLES}/tagger"), &NOTHING).0, 204);
     assert_eq!(cast.ask("member", "GET", ROLES, &NOTHING), (200, json!({ "roles": [] })));
 }
@@ -92,7 +96,10 @@ fn a_role_that_cannot_be_is_refused_by_its_field_and_not_made() {
         ("actions", new("r", "member", &["registry_admin:change"])),
         ("actions", new("r", "member", &["protected_alias:change"])),
         ("actions", new("r", "member", &["api_key:own"])),
-        ("description", json!({ "name": "r", "base": "member", "actions": ["run:stop"], "description": "x".repeat(1001) })),
+        (
+            "description",
+            json!({ "name": "r", "base": "member", "actions": ["run:stop"], "description": "x".repeat(1001) }),
+        ),
     ] {
         let (status, answer) = server.operate("POST", ROLES, &body);
         assert_eq!((status, &answer["error"]["field"]), (422, &json!(field)), "{body}: {answer}");
@@ -123,7 +130,8 @@ fn a_holder_may_what_the_role_adds_from_the_change_on() {
     assert_eq!((status, &given["role"], &given["custom_role"]), (200, &json!("member"), &json!("stopper")), "{given}");
     assert!(stops(&cast, "member", "r2"));
     assert_eq!(shown(&cast, "member"), (json!("member"), json!("stopper")));
-    let (_, answer) = cast.graphql("owner", "{ entity(name: \"vision\") { members { username role admin } } }", &NOTHING);
+    let (_, answer) =
+        cast.graphql("owner", "{ entity(name: \"vision\") { members { username role admin } } }", &NOTHING);
     let members = answer["data"]["entity"]["members"].as_array().unwrap().clone();
     assert!(members.contains(&json!({ "username": "member", "role": "stopper", "admin": false })), "{members:?}");
 
@@ -168,7 +176,8 @@ fn who_is_only_view_only_has_a_key_as_soon_as_the_role_adds_what_writes() {
     define(&server, "stopper", "view_only", &["run:stop"]);
     assert!(cast.log("owner", "p", "r"));
     let makes_key = || {
-        let (status, answer) = cast.graphql("member", "mutation { generateApiKey(input: {}) { apiKey { id } } }", &NOTHING);
+        let (status, answer) =
+            cast.graphql("member", "mutation { generateApiKey(input: {}) { apiKey { id } } }", &NOTHING);
         status == 200 && answer["errors"].is_null()
     };
 
@@ -201,14 +210,26 @@ fn a_viewer_of_the_organization_holds_no_custom_role() {
 #[test]
 fn without_a_licence_roles_are_neither_defined_nor_given_and_those_that_are_there_go_on() {
     let place = Place::new();
+    let keys = {
+        let server = place.serve_licensed(&[]);
+        let cast = Cast::new(&server);
+        define(&server, "stopper", "member", &["run:stop"]);
+        assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200);
+        cast.keys
+    };
+    // The authority that issued the licence is trusted no more.
     let server = place.serve();
-    let cast = Cast::new(&server);
+    let cast = Cast { server: &server, keys };
+    let (path, told) = (format!("{ROLES}/stopper"), "custom_roles needs a licence");
 
-    let told = "custom_roles needs a licence";
-    refused(cast.ask("org-admin", "POST", ROLES, &new("stopper", "member", &["run:stop"])), 403, told);
-    refused(give(&cast, "team-admin", "member", "stopper"), 422, "nor a custom role of that name");
-    let (status, answer) = give(&cast, "team-admin", "member", "stopper");
-    assert_eq!((status, &answer["error"]["field"]), (422, &json!("role")));
+    refused(cast.ask("org-admin", "POST", ROLES, &new("other", "member", &["run:stop"])), 403, told);
+    refused(cast.ask("org-admin", "PATCH", &path, &json!({ "base": "view_only" })), 403, told);
+    refused(give(&cast, "team-admin", "invited", "stopper"), 403, told);
+    assert!(stops(&cast, "member", "r1"), "who holds it goes on");
+    assert_eq!(give(&cast, "team-admin", "member", "stopper").0, 200, "they have it already");
+    assert_eq!(cast.ask("member", "GET", ROLES, &NOTHING).1["roles"][0]["name"], "stopper");
+    assert_eq!(cast.ask("org-admin", "DELETE", &path, &NOTHING).0, 204);
+    assert!(!stops(&cast, "member", "r2"));
 }
 
 #[test]

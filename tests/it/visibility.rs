@@ -20,8 +20,11 @@ pub fn refused((status, answer): Answer, expected: u16, word: &str) {
 /// A team `vision` with somebody in every place in and around it, and a project of each visibility in it.
 pub struct Cast<'s> {
     pub server: &'s Server<'s>,
-    keys: BTreeMap<&'static str, String>,
+    pub keys: Keys,
 }
+
+/// API keys by who has them.
+pub type Keys = BTreeMap<&'static str, String>;
 
 impl<'s> Cast<'s> {
     pub fn new(server: &'s Server<'s>) -> Self {
@@ -56,6 +59,15 @@ impl<'s> Cast<'s> {
         let team = json!({ "name": "robots", "organization": "elsewhere", "admins": ["org-viewer"] });
         server.arrange("POST", "/api/v1/teams", &team);
         Self { server, keys }
+    }
+
+    /// Somebody who is view-only in the team, and has an API key for being more in another one. This needs a licence.
+    fn add_view_only(&mut self) {
+        self.keys.insert("view-only", self.server.person("view-only"));
+        self.server.arrange("PUT", "/api/v1/teams/vision/members/view-only", &json!({ "role": "view_only" }));
+        for place in ["organizations/elsewhere", "teams/robots"] {
+            self.server.arrange("PUT", &format!("/api/v1/{place}/members/view-only"), &json!({ "role": "member" }));
+        }
     }
 
     /// A project of the owner's with a run, an artifact and the invited in it.
@@ -149,8 +161,9 @@ struct Logged {
 #[test]
 fn each_visibility_gives_each_kind_of_caller_what_the_table_says() {
     let place = Place::new();
-    let server = place.serve();
-    let cast = Cast::new(&server);
+    let server = place.serve_licensed(&[]);
+    let mut cast = Cast::new(&server);
+    cast.add_view_only();
     let expected = [
         // open, public, team, restricted
         ("nobody", ["", "", "", ""]),
@@ -159,6 +172,7 @@ fn each_visibility_gives_each_kind_of_caller_what_the_table_says() {
         ("org-admin", ["rdl", "rd", "", ""]),
         ("system-admin", ["rdl", "rd", "", ""]),
         ("org-viewer", ["r", "r", "r", ""]),
+        ("view-only", ["r", "r", "r", ""]),
         ("member", ["rdlu", "rdlu", "rdlu", ""]),
         ("invited", ["rdlu", "rdlu", "rdlu", "rdlu"]),
         ("project-viewer", ["r", "r", "r", "r"]),

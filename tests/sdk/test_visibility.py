@@ -7,7 +7,7 @@ from harness import ANY
 # Tries to log a run, and says what the person was told.
 LOG = """
     try:
-        run = wandb.init(entity={team!r}, project={project!r}, id={run!r}, settings=wandb.Settings(init_timeout=60))
+        run = wandb.init(entity={team!r}, project={project!r}, id={run!r}, settings=wandb.Settings(init_timeout=30))
         run.log({{"loss": 0.5}})
         run.finish()
         print(json.dumps("logged"))

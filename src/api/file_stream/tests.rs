@@ -1,6 +1,7 @@
 //! The route through the router: what is answered, with which status, to which body.
 
 use crate::api::http::budget::BodyBudget;
+use crate::api::http::visit::Proxies;
 use crate::api::{Door, Options, router};
 use crate::app::testing::{World, history};
 use axum::body::Body;
@@ -24,7 +25,7 @@ impl Client {
         let world = World::new().await;
         world.create_run("r", false).await;
         let options = Options {
-            public_url: None,
+            proxies: Proxies::default(),
             graphql_body_bytes: BODY_MAX,
             graphql_answer_bytes: BODY_MAX,
             file_stream_body_bytes: BODY_MAX,

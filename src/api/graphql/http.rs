@@ -4,6 +4,7 @@ use super::document;
 use super::error::{status_of_answer, status_told};
 use super::request::{AnswerBudget, Request};
 use crate::api::http::Peer;
+use crate::api::http::visit::Visit;
 use crate::api::router::{Shared, Visiting};
 use crate::api::status::add_advice;
 use crate::domain::user::Attribution;
@@ -43,7 +44,11 @@ pub async fn post(
 ) -> Response {
     let caller = match asking {
         Ok(Visiting(caller)) => caller,
-        Err(error) => return refuse(error.status_code().0, &error.message()),
+        Err(error) => {
+            let mut response = refuse(error.status_code().0, &error.message());
+            error.add_advice_to(&mut response);
+            return response;
+        }
     };
     let body = match shared.intake.receive(&headers, body, shared.options.graphql_body_bytes).await {
         Ok(body) => body,
@@ -59,8 +64,10 @@ pub async fn post(
         Ok(read) => read,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
+    let visit = Visit::of(peer.as_deref(), &headers, &shared.options.proxies);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let request = Request {
-        base_url: base_url(&shared, peer.is_some_and(|Extension(peer)| peer.is_tls), &headers),
+        base_url: shared.base_url(host, visit.is_https()),
         is_shared: headers.get("x-wandb-use-async-filestream").is_some_and(|value| value == "true"),
         attribution: attribution(&headers),
         app: shared.app.clone(),
@@ -112,16 +119,6 @@ async fn on_pool_if<T: Send + 'static>(
         return work();
     }
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the server is shutting down".into()))
-}
-
-/// The configured public address, else the one that this client used.
-fn base_url(shared: &Shared, is_tls: bool, headers: &HeaderMap) -> String {
-    if let Some(url) = &shared.options.public_url {
-        return url.clone();
-    }
-    let scheme = if is_tls { "https" } else { "http" };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    format!("{scheme}://{host}")
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {

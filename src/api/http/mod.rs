@@ -4,6 +4,8 @@
 pub mod body;
 pub mod budget;
 pub mod gzip;
+/// Where a request comes from, and whether a page of ours sent it.
+pub mod visit;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! The shape of the REST interface's errors.
 
-use crate::api::status::{add_advice, message_of, status_of};
+use crate::api::status::{add_advice, add_advice_of, message_of, status_of};
 use crate::app::Error;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -75,6 +75,13 @@ impl RestError {
         }
     }
 
+    /// What only the error knows to advise; the rest goes by the status.
+    pub(in crate::api) fn add_advice_to(&self, response: &mut Response) {
+        if let Self::App(error) = self {
+            add_advice_of(error, response);
+        }
+    }
+
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::App(Error::Invalid { field, .. } | Error::Taken { field, .. }) | Self::Parameter(field, _) => {
@@ -91,6 +98,7 @@ impl IntoResponse for RestError {
         let error = ErrorDetail { code, message: self.message(), field: self.field() };
         let mut response = (status, Json(ErrorBody { error })).into_response();
         add_advice(&mut response);
+        self.add_advice_to(&mut response);
         response
     }
 }

@@ -2,12 +2,12 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, license, organization, organization_people, profile, project, role, run, service_account, setting,
-    team, team_setting, user,
+    access, api_key, invitation, license, mail, organization, organization_people, password, profile, project, role,
+    run, second_factor, service_account, session, setting, setup, team, team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
@@ -22,6 +22,35 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         user::deactivate,
         user::reactivate,
         user::delete,
+        password::create_link,
+        second_factor::reset,
+        setup::create,
+        session::create,
+        session::get,
+        session::delete,
+        session::list,
+        session::delete_all,
+        session::delete_one,
+        password::change,
+        password::request_reset,
+        password::reset,
+        second_factor::get,
+        second_factor::enrol,
+        second_factor::confirm,
+        second_factor::renew_codes,
+        second_factor::disable,
+        invitation::create,
+        invitation::list,
+        invitation::delete,
+        invitation::create_link,
+        invitation::create_in_organization,
+        invitation::list_of_organization,
+        invitation::delete_of_organization,
+        invitation::create_organization_link,
+        invitation::show,
+        invitation::accept,
+        mail::list,
+        mail::test,
         organization::create,
         organization::list,
         organization::show,
@@ -91,7 +120,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         describe,
     ),
     components(schemas(ErrorBody)),
-    security(("bearer" = []), ("basic" = [])),
+    security(("bearer" = []), ("basic" = []), ("session" = [])),
     modifiers(&KeySchemes),
 )]
 pub struct Description;
@@ -103,7 +132,7 @@ pub async fn describe() -> Json<utoipa::openapi::OpenApi> {
     Json(Description::openapi())
 }
 
-/// The two ways to show an API key.
+/// The two ways to show an API key, and the cookie of a session.
 struct KeySchemes;
 
 impl Modify for KeySchemes {
@@ -118,6 +147,9 @@ impl Modify for KeySchemes {
         let basic = scheme(HttpAuthScheme::Basic, "The user `api`, with an API key as password.");
         components.add_security_scheme("bearer", bearer);
         components.add_security_scheme("basic", basic);
+        let text = "A session. Whatever changes something has to come from a page of this server.";
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("__Host-weighhouse", text)));
+        components.add_security_scheme("session", cookie);
     }
 }
 
@@ -128,11 +160,12 @@ impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let refusals = [
             ("400", "The path or what stands after the `?` cannot be read"),
-            ("401", "No valid API key"),
+            ("401", "No valid API key, or no session"),
             ("403", "You may not, or it needs a licence: the message says which"),
             ("404", "What the path names does not exist, or you may not see it"),
             ("409", "It would break something: the message says what to do first"),
             ("422", "The body is not what the route takes; `field` says where"),
+            ("429", "Too many attempts: try again after the time of `Retry-After`"),
             ("500", "A defect of the server"),
             ("503", "The server is busy: try again after the time of `Retry-After`"),
             ("507", "The server's disk is full"),

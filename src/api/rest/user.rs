@@ -7,7 +7,7 @@ use crate::api::router::{Asking, Shared};
 use crate::app::organization::JoinOrganization;
 use crate::app::user::change::ChangeUser;
 use crate::app::user::list::{ListedUser, Wanted};
-use crate::app::user::{CreateUser, FirstKey};
+use crate::app::user::{CreateUser, CreatedUser, FirstKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
@@ -115,6 +115,13 @@ impl From<User> for UserView {
     }
 }
 
+impl From<CreatedUser> for UserView {
+    fn from(created: CreatedUser) -> Self {
+        let api_key = created.api_key.map(|key| key.expose().to_owned());
+        Self { api_key, ..created.user.into() }
+    }
+}
+
 impl From<ListedUser> for UserView {
     fn from(listed: ListedUser) -> Self {
         Self { last_active_at: listed.last_active.map(Timestamp::to_rfc3339), ..listed.user.into() }
@@ -166,9 +173,7 @@ pub async fn create(
             Some(Some(name)) => JoinOrganization::Named(name),
         },
     };
-    let created = shared.app.create_user(&caller, input).await?;
-    let api_key = created.api_key.map(|key| key.expose().to_owned());
-    Ok((StatusCode::CREATED, Json(UserView { api_key, ..created.user.into() })))
+    Ok((StatusCode::CREATED, Json(shared.app.create_user(&caller, input).await?.into())))
 }
 
 /// All people, or those who are searched for, in the order in which they were made.

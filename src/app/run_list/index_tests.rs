@@ -98,6 +98,7 @@ impl World {
             read_secs: 10,
             master_key: None,
             settings: Settings { run_index_bytes: index_bytes, ..Settings::default() },
+            mailer: None,
             fixed_settings: SettingValues::new(),
             trusted_keys: Vec::new(),
             clock: Clock::system(),

@@ -35,6 +35,7 @@ fn opening(directory: &TempDir) -> Opening {
         read_secs: 10,
         master_key: None,
         settings: Settings::default(),
+        mailer: None,
         fixed_settings: SettingValues::new(),
         trusted_keys: Vec::new(),
         clock: Clock::system(),

@@ -6,7 +6,7 @@ use crate::app::audit::{self, Event};
 use crate::app::existing::name_of_existing;
 use crate::app::page::{PAGE, Page};
 use crate::app::trash::{SECS_PER_DAY, remove_run};
-use crate::app::{App, Error};
+use crate::app::{App, Error, seat};
 use crate::db::repo::artifact::purge;
 use crate::db::repo::{entity, organization, team, team_trash};
 use crate::db::tx::WriteTx;
@@ -19,6 +19,8 @@ use crate::domain::name::EntityName;
 const LOOKED_AT_MAX: usize = 1_000;
 /// Records deleted in one transaction: others wait behind it.
 const RECORDS: usize = 500;
+/// People taken out in one transaction: the seat of each is reckoned anew.
+const PEOPLE: usize = 100;
 /// Runs of which one transaction removes something.
 const RUNS: usize = 5;
 
@@ -59,6 +61,7 @@ impl App {
                 }
                 Some(_) => {}
             }
+            seat::check_new_team(tx, &licence)?;
             let entity = team_trash::restore(tx, &found)?;
             let event = Event::new(AuditAction::TeamRestore).entity(found.id, &entity);
             audit::record(tx, &caller, event)?;
@@ -134,6 +137,13 @@ fn remove_portion(tx: &mut WriteTx<'_>, id: EntityId) -> Result<bool, Error> {
     // Versions of this team are among them, and their blobs lean on the team.
     if let Some(artifact) = purge::due(tx, 1)?.first() {
         purge::purge(tx, *artifact, RECORDS)?;
+        return Ok(false);
+    }
+    let people = team_trash::remove_members(tx, id, PEOPLE)?;
+    for person in &people {
+        seat::settle(tx, *person)?;
+    }
+    if !people.is_empty() {
         return Ok(false);
     }
     let record = entity::record(tx, id)?;

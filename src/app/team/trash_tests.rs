@@ -1,9 +1,12 @@
 //! A team's way through the trash, and that each portion of its removal leaves everything sound that is still there.
 
 use super::*;
+use crate::access::Feature;
+use crate::app::api_key::{NewKey, Whose};
 use crate::app::artifact::testing::Logged;
 use crate::app::organization::JoinOrganization;
 use crate::app::run::{ProjectPath, RunPath, Target, UpsertRun, run_path};
+use crate::app::service_account::{CreateServiceAccount, HomeNamed};
 use crate::app::stream::Writer;
 use crate::app::sweep::{NewAgent, SweepTarget, UpsertSweep};
 use crate::app::team::CreateTeam;
@@ -11,6 +14,7 @@ use crate::app::testing::{World, faults, history};
 use crate::app::user::{CreateUser, FirstKey};
 use crate::db::schema::{ARTIFACTS, BLOBS, ENTITIES, INVITATIONS, PROJECTS, RUN_FILES, RUNS, SWEEPS, TEAM_MEMBERS};
 use crate::domain::run::RunState;
+use crate::secrets::ApiKey;
 
 const DAY: i64 = 86_400;
 
@@ -207,4 +211,35 @@ async fn the_last_admin_of_a_deleted_team_may_go() {
 
     app.delete_user(&Caller::OPERATOR, "grace").await.unwrap();
     assert_eq!(faults(app).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_service_accounts_of_a_deleted_team_come_in_no_more_and_go_with_it() {
+    let world = World::new().await;
+    world.license(&[Feature::ServiceAccounts]);
+    with_team(&world).await;
+    let app = &world.app;
+    let key_of = async |home: HomeNamed, whose: Whose, default_team: Option<&str>, name: &str| {
+        let default_team = default_team.map(str::to_owned);
+        let new = CreateServiceAccount { name: Some(name.into()), description: None, default_team };
+        app.create_service_account(&Caller::OPERATOR, home, new).await.unwrap();
+        app.create_api_key(&Caller::OPERATOR, whose, NewKey::default()).await.unwrap().key.unwrap()
+    };
+    let whose = Whose::AccountOfTeam { team: "vision".into(), account: "of-team".into() };
+    let of_team = key_of(HomeNamed::Team("vision".into()), whose, None, "of-team").await;
+    let whose = Whose::AccountOfOrganization { organization: "default".into(), account: "of-all".into() };
+    let of_all = key_of(HomeNamed::Organization("default".into()), whose, Some("vision"), "of-all").await;
+    let comes_in = async |key: &ApiKey| app.caller_of_key(key.expose()).await.is_ok();
+    assert!(comes_in(&of_team).await && comes_in(&of_all).await);
+
+    app.delete_team(&Caller::OPERATOR, "vision").await.unwrap();
+    assert!(!comes_in(&of_team).await && comes_in(&of_all).await);
+    app.restore_team(&Caller::OPERATOR, "vision").await.unwrap();
+    assert!(comes_in(&of_team).await);
+    app.delete_team(&Caller::OPERATOR, "vision").await.unwrap();
+    world.clock.advance_secs(30 * DAY);
+
+    removed_in_portions(&world).await;
+
+    assert!(!comes_in(&of_team).await && comes_in(&of_all).await);
 }

@@ -3,8 +3,8 @@
 use crate::access::{Action, Allowed, Caller, Licence};
 use crate::app::audit::{self, Event};
 use crate::app::existing::{missing, name_of_existing};
-use crate::app::{App, Error, last_admin};
-use crate::db::repo::user;
+use crate::app::{App, Error, last_admin, seat};
+use crate::db::repo::{reset_link, session, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
 use crate::domain::id::UserId;
@@ -40,7 +40,16 @@ impl App {
             if person.1.system_admin && !changed.system_admin {
                 last_admin::check_instance(tx, person.0, &person.1)?;
             }
+            if person.1.email != changed.email {
+                // Links that went to the old address may be in other hands now.
+                reset_link::end_all(tx, person.0)?;
+            }
             user::put(tx, &person, &changed)?;
+            if changed.system_admin {
+                seat::take(tx, person.0, &licence)?;
+            } else {
+                seat::settle(tx, person.0)?;
+            }
             let event = Event::new(AuditAction::UserUpdate).user(person.0, &changed);
             audit::record(tx, &caller, change.tell(event))?;
             Ok::<_, Error>((person.0, changed))
@@ -61,15 +70,20 @@ impl App {
                 return Ok((person.0, person.1.clone()));
             }
             last_admin::check_person(tx, person.0, &person.1)?;
+            // What was begun before does not go on when they are let in again.
+            session::end_all(tx, person.0, None)?;
+            reset_link::end_all(tx, person.0)?;
             let changed = User { deactivated_at: Some(tx.now()), ..person.1.clone() };
-            put_with(tx, &caller, &person, &changed, AuditAction::UserDeactivate)
+            let deactivated = put_with(tx, &caller, &person, &changed, AuditAction::UserDeactivate)?;
+            seat::settle(tx, person.0)?;
+            Ok::<_, Error>(deactivated)
         });
         let (id, user) = deactivated.await?;
         tracing::info!(user.id = %id, "deactivated a person");
         Ok(user)
     }
 
-    /// Everything is as it was before.
+    /// Everything is as it was before, if there is a seat.
     pub async fn reactivate_user(&self, caller: &Caller, username: &str) -> Result<User, Error> {
         let (caller, licence) = (*caller, self.licence());
         caller.may(Action::UserManage, user::instance(), &licence)?;
@@ -80,7 +94,9 @@ impl App {
                 return Ok((person.0, person.1.clone()));
             }
             let changed = User { deactivated_at: None, ..person.1.clone() };
-            put_with(tx, &caller, &person, &changed, AuditAction::UserReactivate)
+            let reactivated = put_with(tx, &caller, &person, &changed, AuditAction::UserReactivate)?;
+            seat::take(tx, person.0, &licence)?;
+            Ok::<_, Error>(reactivated)
         });
         let (id, user) = reactivated.await?;
         tracing::info!(user.id = %id, "reactivated a person");

@@ -1,6 +1,6 @@
 //! API keys of people and service accounts: kept by their hashes.
 
-use super::{organization, team};
+use super::{entity, organization, team};
 use crate::access::{Action, Allowed, Caller, Grants, KeyScope, OrganizationRole, PresentedKey, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -189,7 +189,7 @@ pub enum KeyUse {
     Expired,
     /// Its owner is view-only wherever they belong.
     Resting,
-    /// Nobody's, or of somebody who was deactivated.
+    /// Nobody's, of somebody who was deactivated, or of a service account whose team was deleted.
     Unknown,
 }
 
@@ -206,16 +206,16 @@ pub fn use_of(tx: &impl Read, id: ApiKeyId, now: Timestamp) -> Result<KeyUse, Db
     let Some(user) = USERS.get(tx, &record.user)?.filter(User::is_active) else {
         return Ok(KeyUse::Unknown);
     };
+    if let Some(ServiceHome::Team(team)) = user.service
+        && entity::record(tx, team)?.is_none_or(|team| team.trash.is_some())
+    {
+        return Ok(KeyUse::Unknown);
+    }
     if record.has_expired(now) {
         return Ok(KeyUse::Expired);
     }
-    match user.service {
-        None if !may_use_keys(tx, record.user, &user)? => return Ok(KeyUse::Resting),
-        // With its team in the trash an account is in there too.
-        Some(ServiceHome::Team(team)) if ENTITIES.get(tx, &team)?.is_none_or(|team| team.trash.is_some()) => {
-            return Ok(KeyUse::Unknown);
-        }
-        _ => {}
+    if user.service.is_none() && !may_use_keys(tx, record.user, &user)? {
+        return Ok(KeyUse::Resting);
     }
     let key = PresentedKey { id, is_confined: record.targets.is_some() };
     let person = Caller::user(record.user, user.system_admin, record.scope);

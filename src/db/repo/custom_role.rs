@@ -11,7 +11,7 @@ use crate::db::tx::{Read, WriteTx};
 use crate::domain::custom_role::{CustomRole, GivenRole, RoleName};
 use crate::domain::entity::TeamMember;
 use crate::domain::id::{CustomRoleId, OrganizationId, UserId};
-use crate::domain::invitation::Invitation;
+use crate::domain::invitation::{Invitation, InvitedInto};
 
 const PAGE: usize = 100;
 
@@ -104,11 +104,6 @@ pub(super) fn delete_all(tx: &mut WriteTx<'_>, organization: OrganizationId) -> 
     }
 }
 
-/// How many hold it, counted up to `limit`.
-pub fn count_holders(tx: &impl Read, id: CustomRoleId, limit: usize) -> Result<usize, DbError> {
-    Ok(CUSTOM_ROLE_HOLDERS.list(tx, &id, None, limit)?.len())
-}
-
 /// Who holds it, in any team.
 pub fn holders(tx: &impl Read, id: CustomRoleId) -> Result<Vec<UserId>, DbError> {
     let (mut holders, mut after) = (Vec::new(), None);
@@ -139,8 +134,9 @@ fn give_holders(tx: &mut WriteTx<'_>, id: CustomRoleId, given: GivenRole) -> Res
         let Some(last) = page.last().copied() else { return Ok(()) };
         for (_, key) in page {
             let Some(invitation) = INVITATIONS.get(tx, &key)? else { continue };
-            let changed = Invitation { role: given.base, custom_role: given.custom, ..invitation };
-            INVITATIONS.put(tx, &key, &changed)?;
+            let InvitedInto::Team { team, .. } = invitation.into else { continue };
+            let into = InvitedInto::Team { team, role: given.base, custom_role: given.custom };
+            INVITATIONS.put(tx, &key, &Invitation { into, ..invitation })?;
         }
         after = Some(last);
     }

@@ -16,14 +16,20 @@ pub mod invitation;
 pub mod lease;
 /// The installed licence.
 pub mod licence;
+/// Mails that wait to be sent.
+pub mod mail;
 pub mod organization;
 pub mod project;
 pub mod project_member;
+/// One-time links for who lost their password.
+pub mod reset_link;
 pub mod run;
 /// Who takes which kind of seat.
 pub mod seat;
+pub mod second_factor;
 /// Accounts that are no people.
 pub mod service_account;
+pub mod session;
 /// System settings.
 pub mod setting;
 /// What is streamed into a run: its newest lines, and what they are sealed into.

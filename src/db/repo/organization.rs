@@ -1,7 +1,7 @@
 //! Organizations and who belongs to them.
 
 use super::user::{self, Instance};
-use super::{custom_role, entity, service_account, team, team_setting};
+use super::{custom_role, entity, invitation, service_account, team, team_setting};
 use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
@@ -127,6 +127,7 @@ pub fn delete(tx: &mut WriteTx<'_>, found: &Allowed<FoundOrganization>) -> Resul
     }
     custom_role::delete_all(tx, found.id)?;
     team_setting::delete_privacy(tx, found.id)?;
+    invitation::forget_all(tx, found.organization.entity)?;
     while !service_account::purge(tx, ServiceHome::Organization(found.id), PAGE)? {}
     ENTITIES.delete(tx, &found.organization.entity)?;
     ORGANIZATIONS.delete(tx, &found.id)?;

@@ -16,7 +16,7 @@ use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::{Entity, EntityKind, Trash};
-use crate::domain::id::{EntityId, ProjectId, RunId, SweepId};
+use crate::domain::id::{EntityId, ProjectId, RunId, SweepId, UserId};
 use crate::domain::user::ServiceHome;
 
 /// Puts the team into the trash until then.
@@ -109,7 +109,16 @@ fn remove_sweep(tx: &mut WriteTx<'_>, sweep: SweepId, limit: usize) -> Result<()
     Ok(())
 }
 
-/// Removes about `limit` records of what is left of a team without projects, and in the end the team: its name is free
+/// Takes at most `limit` people out of the team, and says whom.
+pub fn remove_members(tx: &mut WriteTx<'_>, id: EntityId, limit: usize) -> Result<Vec<UserId>, DbError> {
+    let members = TEAM_MEMBERS.keys(tx, &id, limit)?;
+    for (_, person) in &members {
+        team::delete_place(tx, id, *person)?;
+    }
+    Ok(members.into_iter().map(|(_, person)| person).collect())
+}
+
+/// Removes about `limit` records of what is left of a team without projects and members, and in the end the team: its name is free
 /// then. `true` when it is gone.
 pub fn remove_rest(tx: &mut WriteTx<'_>, id: EntityId, limit: usize) -> Result<bool, PutError> {
     let charts = CUSTOM_CHART_BY_NAME.list(tx, &id, None, limit)?;
@@ -120,12 +129,8 @@ pub fn remove_rest(tx: &mut WriteTx<'_>, id: EntityId, limit: usize) -> Result<b
     for (_, invitation) in &invitations {
         INVITATIONS.delete(tx, invitation)?;
     }
-    let members = TEAM_MEMBERS.keys(tx, &id, limit)?;
-    for (_, person) in &members {
-        team::delete_place(tx, id, *person)?;
-    }
-    let has_accounts = !service_account::purge(tx, ServiceHome::Team(id), limit)?;
-    if has_accounts || [charts.len(), invitations.len(), members.len()].contains(&limit) {
+    let are_accounts_gone = service_account::purge(tx, ServiceHome::Team(id), limit)?;
+    if !are_accounts_gone || [charts.len(), invitations.len()].contains(&limit) {
         return Ok(false);
     }
     if let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &id)?.map(|entity| entity.kind) {

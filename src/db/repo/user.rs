@@ -1,7 +1,7 @@
 //! People and their personal entities.
 
-use super::{entity, project_member, seat, team};
-use crate::access::{Action, Allowed, Grants, Unchecked};
+use super::{entity, project_member, reset_link, seat, second_factor, session, team};
+use crate::access::{Action, Allowed, Grants, Own, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEYS, API_KEYS_BY_USER, ENTITIES, LAST_ACTIVE, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, PROJECT_BY_NAME,
@@ -114,12 +114,31 @@ pub fn delete(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>) -> Result<
             ORGANIZATION_MEMBERS.delete(tx, &(organization, *id))?;
         }
     }
+    session::end_all(tx, *id, None)?;
+    second_factor::forget(tx, *id)?;
+    reset_link::end_all(tx, *id)?;
     project_member::remove_person(tx, *id)?;
     seat::give_back(tx, *id)?;
     ENTITIES.delete(tx, &user.entity)?;
     LAST_ACTIVE.delete(tx, id)?;
     USERS.delete(tx, id)?;
     Ok(())
+}
+
+/// Gives the person another password; `before` is the stored text that was checked, if one was. `false`: it is another
+/// one by now, so the check counts no more.
+pub fn set_password(
+    tx: &mut WriteTx<'_>,
+    own: &Own,
+    before: Option<&str>,
+    password_hash: &str,
+) -> Result<bool, PutError> {
+    let Some(user) = USERS.get(tx, &own.user())?.filter(User::is_active) else { return Ok(false) };
+    if before.is_some() && before != user.password_hash.as_deref() {
+        return Ok(false);
+    }
+    USERS.put(tx, &own.user(), &User { password_hash: Some(password_hash.to_owned()), ..user })?;
+    Ok(true)
 }
 
 /// Whether the person administers the instance, and nobody else does. Who is deactivated does not count.

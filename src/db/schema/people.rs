@@ -2,9 +2,9 @@
 
 use super::{
     API_KEY_BY_HASH, API_KEYS_BY_USER, CUSTOM_CHART_BY_NAME, CUSTOM_ROLE_HOLDERS, CUSTOM_ROLES, DELETED_TEAMS,
-    ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO, ORGANIZATION_ADMINS,
-    ORGANIZATIONS, ORGANIZATIONS_BY_USER, SERVICE_ACCOUNTS_OF_ORGANIZATION, SERVICE_ACCOUNTS_OF_TEAM, SYSTEM_ADMINS,
-    TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
+    ENTITIES, ENTITY_BY_NAME, INVITATION_BY_EMAIL, INVITATION_BY_HASH, INVITATIONS_BY_CUSTOM_ROLE, INVITATIONS_TO,
+    ORGANIZATION_ADMINS, ORGANIZATIONS, ORGANIZATIONS_BY_USER, SERVICE_ACCOUNTS_OF_ORGANIZATION,
+    SERVICE_ACCOUNTS_OF_TEAM, SYSTEM_ADMINS, TEAM_ADMINS, TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USER_BY_EMAIL, USERS,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -13,7 +13,7 @@ use crate::domain::api_key::KeyRecord;
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::entity::{Entity, EntityKind, Organization, OrganizationMember, TeamMember};
 use crate::domain::id::{ApiKeyId, CustomChartId, EntityId, InvitationId, OrganizationId, UserId};
-use crate::domain::invitation::Invitation;
+use crate::domain::invitation::{Invitation, InvitedInto};
 use crate::domain::role::{OrganizationRole, TeamRole};
 use crate::domain::user::{ServiceHome, User};
 
@@ -125,17 +125,20 @@ impl Stored<(EntityId, UserId)> for TeamMember {
 
 impl Record for Invitation {}
 impl Stored<InvitationId> for Invitation {
+    const SECRETS: &'static [&'static str] = &["hash"];
+
     fn indexes(&self, key: &InvitationId, entries: &mut Entries) {
         let email = self.email.to_lowercase();
-        entries.unique(&INVITATION_BY_EMAIL, &(self.team, email.clone()), key);
+        entries.unique(&INVITATION_BY_EMAIL, &(self.entity(), email.clone()), key);
         entries.index(&INVITATIONS_TO, &(email, *key));
-        if let Some(role) = self.custom_role {
+        entries.unique(&INVITATION_BY_HASH, &self.hash, key);
+        if let InvitedInto::Team { custom_role: Some(role), .. } = self.into {
             entries.index(&INVITATIONS_BY_CUSTOM_ROLE, &(role, *key));
         }
     }
 
     fn references(&self, _: &InvitationId, references: &mut References) {
-        references.needs(&ENTITIES, &self.team);
+        references.needs(&ENTITIES, &self.entity());
     }
 }
 

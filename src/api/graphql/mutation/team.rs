@@ -100,7 +100,7 @@ impl TeamMutation {
                     to_user: Some(User { person }),
                 }
             }
-            Invited::Waiting(id, invitation) => Invite {
+            Invited::Waiting { id, invitation, .. } => Invite {
                 id: id::invitation(id),
                 name: invitation.email.clone(),
                 email: Some(invitation.email),
