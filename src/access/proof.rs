@@ -57,9 +57,10 @@ impl Own {
 }
 
 impl Caller {
-    /// The caller's own account, if it is a person who asks and not with a key that was narrowed.
+    /// The caller's own account, if it is a person who asks and not with a key that was narrowed or limited.
     pub fn own(&self) -> Option<Own> {
-        self.user_id().filter(|_| self.scope == KeyScope::Full).map(Own)
+        let has_all_rights = self.scope == KeyScope::Full && self.confined_key().is_none() && self.service.is_none();
+        self.user_id().filter(|_| has_all_rights).map(Own)
     }
 
     /// Turns what was found into what may be used for `action`, or says why not.

@@ -196,7 +196,9 @@ fn team_of(tx: &impl Read, organization: &Allowed<FoundOrganization>, text: &str
     let unknown = || Error::invalid("default_team", &format!("team `{text}` of the organization does not exist"));
     let name = EntityName::parse(text).map_err(|_| unknown())?;
     let found = team::id_named(tx, &name)?.filter(|(_, owner)| *owner == organization.id);
-    found.map(|(team, _)| team).ok_or_else(unknown)
+    let (team, _) = found.ok_or_else(unknown)?;
+    let is_there = entity::by_id(tx, team)?.is_some_and(|found| found.entity.trash.is_none());
+    if is_there { Ok(team) } else { Err(unknown()) }
 }
 
 fn shown(tx: &impl Read, id: UserId, account: User) -> Result<ServiceAccount, Error> {

@@ -25,6 +25,7 @@ mod run_list;
 mod run_many;
 mod run_permission;
 mod server;
+mod service_account;
 mod setting;
 mod sign_in;
 mod team_trash;

@@ -50,12 +50,7 @@ fn accounts_and_their_keys_are_in_the_hands_of_those_whom_the_table_names() {
     for (role, key) in &keys {
         for (at, create, keep, end) in [
             (IN_TEAM, "service_account:create", "service_account:key", "service_account:delete"),
-            (
-                IN_ORGANIZATION,
-                "org_service_account:create",
-                "org_service_account:delete",
-                "org_service_account:delete",
-            ),
+            (IN_ORGANIZATION, "org_service_account:create", "org_service_account:delete", "org_service_account:delete"),
         ] {
             number += 1;
             let (made, there) = (format!("made-{number}"), format!("there-{number}"));
@@ -160,7 +155,8 @@ fn an_account_logs_reads_and_fetches_with_its_key() {
     server.arrange("POST", "/api/v1/teams", &json!({ "name": "vision", "organization": "default", "admins": ["ada"] }));
     let key = account(&server, IN_TEAM, "ci");
 
-    let viewer = query(&server, &key, "{ viewer { username entity email teams { edges { node { name } } } } }", &NOTHING);
+    let viewer =
+        query(&server, &key, "{ viewer { username entity email teams { edges { node { name } } } } }", &NOTHING);
     let expected = json!({ "username": "ci", "entity": "vision", "email": null,
         "teams": { "edges": [{ "node": { "name": "vision" } }] } });
     assert_eq!(viewer["viewer"], expected);

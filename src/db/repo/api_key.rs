@@ -104,9 +104,8 @@ fn highest_role(tx: &impl Read, user: UserId) -> Result<Option<TeamRole>, DbErro
 
 fn effective_role(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option<TeamRole>, DbError> {
     let Some(member) = TEAM_MEMBERS.get(tx, &(team, user))? else { return Ok(None) };
-    let Some(EntityKind::Team(organization)) = ENTITIES.get(tx, &team)?.map(|entity| entity.kind) else {
-        return Ok(None);
-    };
+    let entity = ENTITIES.get(tx, &team)?.filter(|entity| entity.trash.is_none());
+    let Some(EntityKind::Team(organization)) = entity.map(|entity| entity.kind) else { return Ok(None) };
     let place = organization::member(tx, organization, user)?;
     let is_viewer = place.is_some_and(|place| place.role == OrganizationRole::Viewer);
     Ok(Some(if is_viewer { TeamRole::ViewOnly } else { member.counts_as() }))

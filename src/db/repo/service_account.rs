@@ -55,11 +55,8 @@ pub struct NewServiceAccount {
 pub fn create(tx: &mut WriteTx<'_>, at: &AllowedHome, new: NewServiceAccount) -> Result<(UserId, User), PutError> {
     at.must_be(Action::ServiceAccountCreate, Action::OrgServiceAccountCreate);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(
-        tx,
-        &entity,
-        &Entity { name: new.name.clone(), kind: EntityKind::ServiceAccount(id), created_at, trash: None },
-    )?;
+    let kind = EntityKind::ServiceAccount(id);
+    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), kind, created_at, trash: None })?;
     let account = User {
         name: new.name,
         email: String::new(),
