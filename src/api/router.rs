@@ -102,7 +102,6 @@ impl FromRequestParts<Shared> for Asking {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = header.and_then(key_of).ok_or(Error::Unauthenticated)?;
         let caller = shared.app.caller_of_key(&key).await?;
-        shared.app.note_activity(&caller);
         Ok(Self(arriving(caller, parts, shared)))
     }
 }
@@ -125,6 +124,7 @@ impl FromRequestParts<Shared> for Visiting {
 
 /// With what is to be known of the request and of the settings at this time.
 pub(super) fn arriving(caller: Caller, parts: &Parts, shared: &Shared) -> Caller {
+    shared.app.note_activity(&caller);
     Caller { origin: origin_of(parts, shared), instance: shared.app.instance_rules(), ..caller }
 }
 

@@ -102,7 +102,6 @@ fn a_profile_is_for_the_team_or_for_everyone_and_a_hidden_team_shows_none() {
     let keys = with_team(&server);
     let read = |key: Option<&str>| server.ask_as(key, "GET", PROFILE, "").0;
     let all = || [read(Some(&keys.member)), read(Some(&keys.outsider)), read(None)];
-    server.ask(&keys.admin, "PUT", AVATAR, &NOTHING);
     let switch = |path: &str, value: Value| server.arrange("PATCH", path, &value);
 
     assert_eq!(all(), [200, 404, 404], "for the team, at first");

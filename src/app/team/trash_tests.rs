@@ -105,7 +105,7 @@ async fn a_deleted_team_is_removed_in_portions_and_each_leaves_everything_sound(
     // The objects go with the garbage.
     world.clock.advance_secs(2 * DAY);
     app.collect_garbage().await.unwrap();
-    for kind in ["blobs", "manifests", "run-files"] {
+    for kind in ["blobs", "manifests", "files"] {
         let objects = world.directory.path().join("objects").join(kind);
         let mut left = Vec::new();
         for shard in std::fs::read_dir(objects).into_iter().flatten() {
