@@ -60,7 +60,8 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     let tls = config.server.tls_files().map(|(cert, key)| Tls::load(cert, key)).transpose()?;
     let admin = server::bind_admin(&directory.join("admin.sock"))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{}", public.local_addr()?));
+    let listening = public.local_addr()?;
+    let url = config.server.public_url.clone().unwrap_or(format!("{scheme}://{listening}"));
 
     let setup = app.make_setup_token().await?;
     let jobs = Jobs::start(&app);
@@ -77,7 +78,8 @@ async fn serve(config: &Config, same_settings: &str, ready_file: Option<PathBuf>
     if let Some(path) = ready_file {
         server::write_ready_file(&path, &url)?;
     }
-    info!(url, data.dir = %directory.display(), "weighhouse is ready");
+    // Behind a proxy the URL is another machine's.
+    info!(url, %listening, data.dir = %directory.display(), "weighhouse is ready");
     if let Some(setup) = setup {
         say_what_comes_next(&url, same_settings, &setup);
     }

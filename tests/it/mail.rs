@@ -51,7 +51,12 @@ impl MailServer {
     pub fn serve<'p>(&self, place: &'p Place) -> Server<'p> {
         let mut command = place.command(&["serve"]);
         self.configure(&mut command);
-        place.serve_with(command)
+        let mut server = place.serve_with(command);
+        // What it calls itself is the public URL; where it is to be found stands in its log.
+        let log = wait_for(|| Some(server.log()).filter(|log| log.contains("weighhouse is ready")));
+        let address = log.split("listening=").nth(1).unwrap().split_whitespace().next().unwrap();
+        server.url = format!("http://{address}");
+        server
     }
 
     fn configure(&self, command: &mut std::process::Command) {

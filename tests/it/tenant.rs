@@ -427,6 +427,24 @@ impl Asker<'_> {
                     ("patch", path) if path.ends_with("/roles/{role}") => json!({ "base": "view_only" }),
                     ("put", "/api/v1/settings/{key}") => json!({ "value": true }),
                     ("put", "/api/v1/license") => json!({ "license": "" }),
+                    ("post", path) if path.ends_with("/invitations") => {
+                        json!({ "email": "taken@example.com", "role": "admin" })
+                    }
+                    ("post", "/api/v1/session") => json!({ "login": known.person, "password": "not the right one" }),
+                    ("put", "/api/v1/password") => json!({ "password": "x", "new_password": "taken-over-by-me" }),
+                    // What it says to which address is looked at where people sign in.
+                    ("post", "/api/v1/password-reset") => json!({ "email": "" }),
+                    ("post", "/api/v1/password-reset/{token}") => json!({ "password": "taken-over-by-me" }),
+                    ("post", "/api/v1/setup/{token}") => {
+                        json!({ "username": "taken-over", "email": known.email, "password": "taken-over-by-me" })
+                    }
+                    ("post", path) if path.ends_with("/accept") => {
+                        json!({ "username": "taken-over", "password": "taken-over-by-me" })
+                    }
+                    ("post", path) if path.ends_with("/link") || path.ends_with("-link") => Value::Null,
+                    ("post", "/api/v1/second-factor/confirm") => json!({ "code": "000000" }),
+                    ("post", path) if path.starts_with("/api/v1/second-factor") => json!({ "password": "x" }),
+                    ("post", "/api/v1/mail/test") => json!({ "to": known.email }),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),
