@@ -95,6 +95,9 @@ impl App {
             }
             let purpose = if is_given { Action::ApiKeyImport } else { action_for(holder, Purpose::Make) };
             let of = caller.may(purpose, api_key::of(tx, &caller, owner)?, &licence)?;
+            if holder == Holder::Person {
+                check_may_have(tx, owner)?;
+            }
             let targets = new.limit.as_ref().map(|limit| target::find(tx, &caller, limit, &licence)).transpose()?;
             let record = KeyRecord {
                 name: new.name.clone(),
@@ -250,6 +253,19 @@ fn action_for(holder: Holder, purpose: Purpose) -> Action {
         (Holder::AccountOfTeam, _) => Action::ServiceAccountKey,
         (Holder::AccountOfOrganization, _) => Action::OrgServiceAccountDelete,
     }
+}
+
+/// Who is view-only in all their teams has no key; one that is made for them would rest.
+fn check_may_have(tx: &impl Read, owner: UserId) -> Result<(), Error> {
+    let Some(person) = user::get(tx, owner)? else { return Err(missing("person", owner)) };
+    if api_key::may_use_keys(tx, owner, &person)? {
+        return Ok(());
+    }
+    let why = format!(
+        "`{}` is view-only in all their teams, and so has no API key; give them another role first",
+        person.name
+    );
+    Err(Error::Conflict(why))
 }
 
 /// A key makes no key that can more than itself: no longer life, nothing outside its own limit. One of a narrower scope

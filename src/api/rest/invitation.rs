@@ -50,7 +50,7 @@ pub struct InvitedView {
     member: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    /// To hand over, if no mail reaches the person.
+    /// To hand over, if no mail reaches the person; for those who may change roles.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<LinkView>,
 }
@@ -60,7 +60,7 @@ impl InvitedView {
         match invited {
             Invited::Member(user) => Self { member: Some(user.name.to_string()), id: None, link: None },
             Invited::Waiting { id, link, .. } => {
-                Self { member: None, id: Some(id.to_string()), link: Some(link_view(&link, base)) }
+                Self { member: None, id: Some(id.to_string()), link: link.map(|link| link_view(&link, base)) }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Accepting invitations: what a link shows, and using it, as somebody who is here or as somebody new.
 
-use crate::access::{Action, Caller, Licence};
+use crate::access::{Action, Caller, KeyScope, Licence, Refusal};
 use crate::app::account::Visitor;
 use crate::app::attempts::Counted;
 use crate::app::audit::{self, Event};
@@ -182,8 +182,8 @@ pub(in crate::app) fn accept_waiting(
     Ok(())
 }
 
-/// Makes the person what they were invited to be: who sent the invitation had the right to. Who is a member already
-/// stays what they are.
+/// Makes the person what they were invited to be, as long as whoever sent the invitation could still send it: what they
+/// lost opens no door for others. Who is a member already stays what they are.
 fn carry_out(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
@@ -196,17 +196,23 @@ fn carry_out(
             if organization::member(tx, into, id)?.is_some() {
                 return Ok(());
             }
-            let at = organization::get(tx, &Caller::SYSTEM, into)?.ok_or_else(dead)?;
-            let at = Caller::SYSTEM.may(Action::OrgMembers, at, licence)?;
+            let sender = sender_of(tx, found)?;
+            let at = organization::get(tx, &sender, into)?.ok_or_else(dead)?;
+            let at = sender.may(Action::OrgMembers, at, licence).map_err(|_| dead())?;
             add_with_role(tx, caller, &at, (id, person), role)
         }
         InvitedInto::Team { team: into, role, custom_role } => {
-            let at = team::get(tx, &Caller::SYSTEM, into)?.ok_or_else(dead)?;
-            let at = Caller::SYSTEM.may(Action::TeamMemberAdd, at, licence)?;
+            let sender = sender_of(tx, found)?;
+            let at = team::get(tx, &sender, into)?.ok_or_else(dead)?;
+            let at = sender.may(Action::TeamMemberAdd, at, licence).map_err(|_| dead())?;
             if team::member(tx, into, id)?.is_some() {
                 return Ok(());
             }
             let given = invitation::given(tx, role, custom_role)?;
+            team_role::check_giving(tx, &sender, &at, given, licence).map_err(|refused| match refused {
+                Error::Refused(Refusal::NotLicensed { .. }) => refused,
+                _ => dead(),
+            })?;
             if organization::member(tx, at.organization, id)?.is_none() {
                 let found = organization::get(tx, &Caller::SYSTEM, at.organization)?.ok_or_else(dead)?;
                 let found = Caller::SYSTEM.may(Action::OrgMembers, found, licence)?;
@@ -218,6 +224,13 @@ fn carry_out(
             audit::record(tx, caller, event.role(None, Some(&team_role::name_of(tx, given)?)))
         }
     }
+}
+
+/// With the rights that they have now. The operator's invitations name nobody.
+fn sender_of(tx: &impl Read, found: &Invitation) -> Result<Caller, Error> {
+    let Some(id) = found.invited_by else { return Ok(Caller::SYSTEM) };
+    let sender = user::get(tx, id)?.filter(User::is_active).ok_or_else(dead)?;
+    Ok(Caller { service: sender.service, ..Caller::user(id, sender.system_admin, KeyScope::Full) })
 }
 
 fn dead() -> Error {

@@ -20,7 +20,7 @@ use crate::db::repo::{invitation, mail, organization as organizations, team, use
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{InvitationId, OrganizationId};
+use crate::domain::id::{InvitationId, OrganizationId, UserId};
 use crate::domain::invitation::Invitation;
 use crate::domain::mail::Mail;
 use crate::domain::name::EntityName;
@@ -31,7 +31,8 @@ use crate::secrets::Token;
 /// What became of an invitation.
 pub enum Invited {
     Member(User),
-    Waiting { id: InvitationId, invitation: Invitation, link: InvitationLink },
+    /// The link is there for who may hand it over.
+    Waiting { id: InvitationId, invitation: Invitation, link: Option<InvitationLink> },
 }
 
 /// The link of an invitation; its token is shown now and never again.
@@ -100,10 +101,13 @@ impl App {
         let (asking, licence, email, role_name) = (*caller, self.licence(), who.to_owned(), role.to_owned());
         let invited = self.db.write(move |tx| {
             let at = find(tx, &asking, Action::TeamMemberAdd, &name, &licence)?;
-            if let Some(known) = colleague(tx, at.organization, &email)? {
+            let given = team_role::parse(tx, at.organization, &role_name)?;
+            if let Some((id, known)) = colleague(tx, at.organization, &email)? {
+                if team::member(tx, at.id, id)?.is_some_and(|member| member.given() != given) {
+                    return Err(is_here_already(&known));
+                }
                 return Ok(Err(known));
             }
-            let given = team_role::parse(tx, at.organization, &role_name)?;
             team_role::check_giving(tx, &asking, &at, given, &licence)?;
             // Changing what somebody else has sent is changing a role.
             let waiting = invitation::id_to(tx, at.id, &email)?;
@@ -117,13 +121,15 @@ impl App {
             let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&email);
             let event = event.detail("role", team_role::name_of(tx, given)?).detail("invitation", id);
             audit::record(tx, &asking, event)?;
-            Ok::<_, Error>(Ok((id, invitation)))
+            // Whoever holds the link is who was invited, so members who may invite leave it to the mail or to an admin.
+            let may_copy = find(tx, &asking, Action::TeamRoleChange, &name, &licence).is_ok();
+            Ok::<_, Error>(Ok((id, invitation, may_copy)))
         });
         match invited.await? {
-            Ok((id, invitation)) => {
+            Ok((id, invitation, may_copy)) => {
                 self.account.mail_is_due.notify_one();
                 tracing::info!(entity.id = %invitation.entity(), invitation.id = %id, "invited into a team");
-                let link = InvitationLink { token, expires_at: invitation.expires_at };
+                let link = may_copy.then_some(InvitationLink { token, expires_at: invitation.expires_at });
                 Ok(Invited::Waiting { id, invitation, link })
             }
             Err(known) => {
@@ -171,8 +177,7 @@ impl App {
         let hash = self.account.links.hash(token.expose());
         let (caller, licence) = (*caller, self.licence());
         let renewed = self.db.write(move |tx| {
-            let action = own_or(tx, &caller, id, Action::TeamRoleChange)?;
-            let at = find(tx, &caller, action, &name, &licence)?;
+            let at = find(tx, &caller, Action::TeamRoleChange, &name, &licence)?;
             let renewed = invitation::renew_in_team(tx, &at, id, hash)?.ok_or_else(gone)?;
             let event = Event::new(AuditAction::TeamInviteUser).team(&at).email(&renewed.email);
             audit::record(tx, &caller, event.detail("invitation", id).detail("change", "another link"))?;
@@ -241,11 +246,16 @@ fn gone() -> Error {
     Error::NotFound("this invitation does not exist, or was accepted or taken back already".into())
 }
 
+/// Nobody has proven that the address of an account is theirs, so it changes no role that somebody has.
+fn is_here_already(known: &EntityName) -> Error {
+    Error::Conflict(format!("`{known}` has this address and is here already; change their role by their user name"))
+}
+
 /// The person of the organization with this address.
-fn colleague(tx: &impl Read, organization: OrganizationId, email: &str) -> Result<Option<EntityName>, Error> {
+fn colleague(tx: &impl Read, organization: OrganizationId, email: &str) -> Result<Option<(UserId, EntityName)>, Error> {
     let Some(id) = user::id_of(tx, email)? else { return Ok(None) };
     if organizations::member(tx, organization, id)?.is_none() {
         return Ok(None);
     }
-    Ok(user::get(tx, id)?.map(|person| person.name))
+    Ok(user::get(tx, id)?.map(|person| (id, person.name)))
 }

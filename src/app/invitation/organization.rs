@@ -1,12 +1,13 @@
 //! Invitations into organizations, by their admins.
 
-use super::{InvitationLink, Invited, LinkToBe, ListedInvitation, Place, colleague, gone, write_mail};
+use super::{InvitationLink, Invited, LinkToBe, ListedInvitation, Place, colleague, gone, is_here_already, write_mail};
 use crate::access::{Action, Caller};
 use crate::app::audit::{self, Event};
 use crate::app::existing::name_of_existing;
 use crate::app::organization::{find, parse_role};
 use crate::app::{App, Error};
 use crate::db::repo::invitation::{self, NewInvitation};
+use crate::db::repo::organization;
 use crate::domain::audit::AuditAction;
 use crate::domain::id::InvitationId;
 use crate::domain::user::check_email;
@@ -31,10 +32,13 @@ impl App {
         let (asking, licence, email, role_name) = (*caller, self.licence(), who.to_owned(), role.to_owned());
         let invited = self.db.write(move |tx| {
             let at = find(tx, &asking, Action::OrgMembers, &name, &licence)?;
-            if let Some(known) = colleague(tx, at.id, &email)? {
+            let role = parse_role(&role_name)?;
+            if let Some((id, known)) = colleague(tx, at.id, &email)? {
+                if organization::member(tx, at.id, id)?.is_some_and(|member| member.role != role) {
+                    return Err(is_here_already(&known));
+                }
                 return Ok(Err(known));
             }
-            let role = parse_role(&role_name)?;
             let new = NewInvitation { email: email.clone(), hash, invited_by: asking.user_id() };
             let (id, invitation) = invitation::put_into_organization(tx, &at, role, new)?;
             write_mail(tx, mail.as_ref())?;
@@ -47,7 +51,7 @@ impl App {
             Ok((id, invitation)) => {
                 self.account.mail_is_due.notify_one();
                 tracing::info!(entity.id = %invitation.entity(), invitation.id = %id, "invited into an organization");
-                let link = InvitationLink { token, expires_at: invitation.expires_at };
+                let link = Some(InvitationLink { token, expires_at: invitation.expires_at });
                 Ok(Invited::Waiting { id, invitation, link })
             }
             Err(known) => {

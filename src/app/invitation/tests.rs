@@ -30,7 +30,7 @@ async fn world() -> World {
 
 async fn invite(world: &World, email: &str, role: &str) -> InvitationLink {
     match world.app.invite(&world.ada, "vision", email, role).await.unwrap() {
-        Invited::Waiting { link, .. } => link,
+        Invited::Waiting { link, .. } => link.unwrap(),
         Invited::Member(_) => panic!("{email} is here already"),
     }
 }
@@ -173,4 +173,33 @@ async fn of_fifty_who_use_one_invitation_one_wins() {
     assert_eq!(winners, 1);
     let people = world.app.db.read(|tx| USERS.list(tx, &(), None, 100)).await.unwrap();
     assert_eq!(people.len(), 2, "ada and one more: nothing half-made remains");
+}
+
+#[tokio::test]
+async fn an_invitation_is_dead_once_its_sender_could_not_send_it_any_more() {
+    let world = world().await;
+    let link = invite(&world, "back@example.com", "admin").await;
+    world.app.put_team_member(&Caller::OPERATOR, "vision", "ada", "admin").await.unwrap();
+    outsider(&world.app, "grace").await;
+    world.app.put_team_member(&Caller::OPERATOR, "vision", "grace", "admin").await.unwrap();
+    world.app.put_team_member(&Caller::OPERATOR, "vision", "ada", "member").await.unwrap();
+
+    let used = accept_as_new(&world.app, &link, "back").await;
+
+    assert!(refusal(used).contains("was accepted or taken back, has expired"));
+    assert_eq!(place(&world.app, "back").await, (None, false));
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_has_proven_changes_no_role() {
+    let world = world().await;
+    let link = invite(&world, "boss@example.com", "member").await;
+    accept_as_new(&world.app, &link, "squat").await.unwrap();
+
+    let as_admin = world.app.invite(&world.ada, "vision", "boss@example.com", "admin").await;
+    let of_all = world.app.invite_into_organization(&Caller::OPERATOR, "default", "boss@example.com", "admin").await;
+
+    assert!(refusal(as_admin).contains("`squat` has this address and is here already"));
+    assert!(refusal(of_all).contains("`squat` has this address and is here already"));
+    assert_eq!(place(&world.app, "squat").await, (Some(TeamRole::Member), true));
 }

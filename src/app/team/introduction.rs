@@ -11,6 +11,8 @@ use url::Url;
 /// More images of other hosts than this are shown as links.
 const OUTSIDE_IMAGES_MAX: usize = 30;
 const URL_BYTES_MAX: usize = 2000;
+/// Quotes in quotes, lists in lists: no text that people read goes deeper, and the work grows with the square of it.
+const NESTING_MAX: usize = 50;
 
 const TAGS: [&str; 27] = [
     "a",
@@ -44,6 +46,22 @@ const TAGS: [&str; 27] = [
 
 fn events(markdown: &str) -> Parser<'_> {
     Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
+}
+
+/// Whether it nests deeper than is shown.
+pub fn is_too_deep(markdown: &str) -> bool {
+    let mut depth = 0_usize;
+    for event in events(markdown) {
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > NESTING_MAX {
+            return true;
+        }
+    }
+    false
 }
 
 /// The addresses of images that lie on other hosts, each once, the first few.
@@ -183,6 +201,12 @@ mod tests {
 
     fn html(markdown: &str) -> String {
         to_html(markdown, PATH, &HashMap::new())
+    }
+
+    #[test]
+    fn what_nests_deeper_than_anybody_reads_is_seen_as_such() {
+        assert!(!is_too_deep(&">".repeat(50)) && !is_too_deep("# Us\n\n- a\n  - b\n    > c"));
+        assert!(is_too_deep(&">".repeat(60_000)) && is_too_deep(&format!("{} a", "> ".repeat(51))));
     }
 
     #[test]

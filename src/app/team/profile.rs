@@ -8,6 +8,7 @@ use crate::app::existing::{missing, name_of_existing};
 use crate::app::project::seen;
 use crate::app::transfer::FileDownload;
 use crate::app::{App, Error};
+use crate::db::DbError;
 use crate::db::repo::project::{self, ProjectPath};
 use crate::db::repo::team;
 use crate::db::repo::team_profile::{self, ShownTeam};
@@ -46,6 +47,27 @@ pub struct Profile {
     pub projects: Vec<Project>,
 }
 
+/// What was read of a profile; making HTML of it takes no transaction.
+struct Unrendered {
+    team: ShownTeam,
+    projects: Vec<Project>,
+    /// The images of other hosts that can be shown.
+    images: HashMap<String, OutsideImageId>,
+}
+
+impl Unrendered {
+    async fn rendered(self) -> Result<Profile, Error> {
+        let Self { team, projects, images } = self;
+        let render = move || {
+            let introduction_html = to_html(&team.profile.introduction, &images_path(&team.name), &images);
+            Profile { team, introduction_html, projects }
+        };
+        tokio::task::spawn_blocking(render)
+            .await
+            .map_err(|_| Error::from(DbError::Unavailable("the server is shutting down".into())))
+    }
+}
+
 impl App {
     /// The profile of a team that shows it to the caller.
     pub async fn team_profile(&self, caller: &Caller, name: &str) -> Result<Profile, Error> {
@@ -55,7 +77,7 @@ impl App {
             let team = readable(tx, &caller, &name, &licence)?;
             profile_of(tx, &caller, team, &settings.outside_images, &licence)
         });
-        read.await
+        read.await?.rendered().await
     }
 
     /// Replaces what the team says of itself.
@@ -63,10 +85,15 @@ impl App {
         let name = name_of_existing("team", name)?;
         let (caller, licence, settings) = (*caller, self.licence(), self.system_settings());
         let image_urls = introduction::outside_images(&new.introduction);
+        let is_too_deep = introduction::is_too_deep(&new.introduction);
         let put = self.db.write(move |tx| {
             let found = find(tx, &caller, Action::TeamProfileUpdate, &name, &licence)?;
             check_profile(&new.introduction, &new.links)
                 .map_err(|(field, message)| Error::Invalid { field, message })?;
+            if is_too_deep {
+                let why = "an introduction has at most 50 quotes and lists within each other";
+                return Err(Error::invalid("introduction", &why));
+            }
             let profile = TeamProfile {
                 introduction: new.introduction.clone(),
                 audience: new.audience,
@@ -80,7 +107,7 @@ impl App {
             let shown = team_profile::shown(tx, &found)?;
             profile_of(tx, &caller, shown, &settings.outside_images, &licence)
         });
-        let profile = put.await?;
+        let profile = put.await?.rendered().await?;
         tracing::info!(team.id = %profile.team.id, "changed a team's profile");
         Ok(profile)
     }
@@ -221,15 +248,14 @@ fn profile_of(
     team: ShownTeam,
     hosts: &[String],
     licence: &Licence,
-) -> Result<Profile, Error> {
-    let mut shown = HashMap::new();
+) -> Result<Unrendered, Error> {
+    let mut images = HashMap::new();
     for (url, id) in team_profile::images(tx, team.id)? {
         let is_here = team_profile::image(tx, id)?.is_some_and(|image| image.image.is_some());
         if is_here && is_named(hosts, &url) {
-            shown.insert(url, id);
+            images.insert(url, id);
         }
     }
-    let introduction_html = to_html(&team.profile.introduction, &images_path(&team.name), &shown);
     let mut projects = Vec::new();
     for id in &team.profile.projects {
         let found = seen(caller, Action::ProjectRead, project::get(tx, caller, *id)?, licence)?;
@@ -237,7 +263,7 @@ fn profile_of(
         let found = found.filter(|found| found.entity.id == team.id);
         projects.extend(found.map(|found| found.into_inner().project));
     }
-    Ok(Profile { team, introduction_html, projects })
+    Ok(Unrendered { team, projects, images })
 }
 
 fn projects_named(

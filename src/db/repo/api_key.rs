@@ -112,7 +112,7 @@ fn effective_role(tx: &impl Read, team: EntityId, user: UserId) -> Result<Option
 }
 
 /// Whether keys of the person work: not while every team gives them view-only.
-fn may_use_keys(tx: &impl Read, id: UserId, person: &User) -> Result<bool, DbError> {
+pub fn may_use_keys(tx: &impl Read, id: UserId, person: &User) -> Result<bool, DbError> {
     if person.system_admin || highest_role(tx, id)? != Some(TeamRole::ViewOnly) {
         return Ok(true);
     }
