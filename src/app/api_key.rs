@@ -163,9 +163,9 @@ impl App {
             let holder = api_key::holder(tx, &caller, owner)?.ok_or_else(no_key)?;
             let found = api_key::find(tx, &caller, id)?.ok_or_else(no_key)?;
             let found = caller.may(action_for(holder, Purpose::Revoke), found, &licence);
-            let found = found.or_else(|refusal| match holder {
-                Holder::Oneself => Err(refusal.into()),
-                _ => Err(no_key()),
+            let found = found.map_err(|refusal| match holder {
+                Holder::Oneself => refusal.into(),
+                _ => no_key(),
             })?;
             revoke(tx, &caller, &found)
         });
@@ -293,7 +293,7 @@ fn revoke(tx: &mut WriteTx<'_>, caller: &Caller, found: &Allowed<FoundKey>) -> R
     Ok(found.record.user)
 }
 
-/// Names the key by its number and by how it begins.
+/// Names the key by its number: how it begins is nothing for a log.
 pub(super) fn tell(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
@@ -302,7 +302,7 @@ pub(super) fn tell(
 ) -> Result<(), Error> {
     let Some(owner) = user::get(tx, key.user)? else { return Ok(()) };
     let event = Event::new(action).user(key.user, &owner).detail("api_key", id);
-    let event = event.detail("begins_with", &key.begins_with).detail("scope", key.scope.as_str());
+    let event = event.detail("scope", key.scope.as_str());
     let event = match key.expires_at {
         Some(expires_at) => event.detail("expires_at", expires_at.to_rfc3339()),
         None => event,

@@ -121,9 +121,9 @@ mod tests {
         Counted::account("Ada")
     }
 
-    fn retry_after(outcome: Result<(), Error>) -> u64 {
+    fn retry_after(outcome: &Result<(), Error>) -> u64 {
         match outcome {
-            Err(Error::TooMany { retry_secs }) => retry_secs,
+            Err(Error::TooMany { retry_secs }) => *retry_secs,
             _ => 0,
         }
     }
@@ -135,7 +135,7 @@ mod tests {
         for _ in 0..10 {
             attempts.take([ada()], START).unwrap();
         }
-        let refused = retry_after(attempts.take([Counted::account("aDA")], START));
+        let refused = retry_after(&attempts.take([Counted::account("aDA")], START));
         assert!((60..=61).contains(&refused), "{refused}");
         attempts.take([Counted::account("grace")], START).unwrap();
         attempts.take([ada()], START.plus_secs(60)).unwrap();

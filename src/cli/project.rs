@@ -148,7 +148,7 @@ fn set(arguments: Set) -> anyhow::Result<()> {
     let texts = [("visibility", visibility), ("owner", owner), ("description", description)];
     let change: Map<String, Value> =
         texts.into_iter().filter_map(|(field, text)| Some((field.to_owned(), json!(text?)))).collect();
-    let changed = ask(named, Method::PATCH, "", Some(&Value::Object(change)))?;
+    let changed = ask(named, &Method::PATCH, "", Some(&Value::Object(change)))?;
     eprintln!("the project is {} and owned by {}", word(&changed, "visibility"), word(&changed, "owner"));
     Ok(())
 }
@@ -168,19 +168,19 @@ fn members(arguments: Members) -> anyhow::Result<()> {
 
 fn set_role(arguments: SetRole) -> anyhow::Result<()> {
     let SetRole { named, username, role } = arguments;
-    ask(named, Method::PUT, &format!("/members/{}", segment(&username)), Some(&json!({ "role": role })))?;
+    ask(named, &Method::PUT, &format!("/members/{}", segment(&username)), Some(&json!({ "role": role })))?;
     eprintln!("`{username}` is {role} in the project");
     Ok(())
 }
 
 fn remove_role(arguments: RemoveRole) -> anyhow::Result<()> {
     let RemoveRole { named, username } = arguments;
-    ask(named, Method::DELETE, &format!("/members/{}", segment(&username)), None)?;
+    ask(named, &Method::DELETE, &format!("/members/{}", segment(&username)), None)?;
     eprintln!("`{username}` has no role of their own in the project");
     Ok(())
 }
 
-fn ask(named: Named, method: Method, rest: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+fn ask(named: Named, method: &Method, rest: &str, body: Option<&Value>) -> anyhow::Result<Value> {
     let path = format!("{}{rest}", route(&named.project));
     door::run(named.settings, Missing::Refuse, async |door: &mut Door| door.ask(method.clone(), &path, body).await)
 }

@@ -90,7 +90,7 @@ pub fn run(command: Role) -> anyhow::Result<()> {
 }
 
 fn list(arguments: List) -> anyhow::Result<()> {
-    let roles = ask(arguments.of, Method::GET, "", None)?["roles"].take();
+    let roles = ask(arguments.of, &Method::GET, "", None)?["roles"].take();
     if arguments.json {
         return print_json(&roles);
     }
@@ -105,7 +105,7 @@ fn list(arguments: List) -> anyhow::Result<()> {
 fn create(arguments: Create) -> anyhow::Result<()> {
     let Create { of, name, base, actions, description } = arguments;
     let new = json!({ "name": name, "base": base, "actions": actions, "description": description });
-    ask(of, Method::POST, "", Some(&new))?;
+    ask(of, &Method::POST, "", Some(&new))?;
     eprintln!("defined the role `{name}`");
     Ok(())
 }
@@ -118,18 +118,18 @@ fn update(arguments: Update) -> anyhow::Result<()> {
     if !actions.is_empty() {
         change.insert("actions".into(), json!(actions));
     }
-    ask(of, Method::PATCH, &format!("/{}", segment(&name)), Some(&Value::Object(change)))?;
+    ask(of, &Method::PATCH, &format!("/{}", segment(&name)), Some(&Value::Object(change)))?;
     eprintln!("changed the role `{name}`");
     Ok(())
 }
 
 fn delete(arguments: Delete) -> anyhow::Result<()> {
-    ask(arguments.of, Method::DELETE, &format!("/{}", segment(&arguments.name)), None)?;
+    ask(arguments.of, &Method::DELETE, &format!("/{}", segment(&arguments.name)), None)?;
     eprintln!("deleted the role `{}`", arguments.name);
     Ok(())
 }
 
-fn ask(of: Of, method: Method, rest: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+fn ask(of: Of, method: &Method, rest: &str, body: Option<&Value>) -> anyhow::Result<Value> {
     let path = format!("/api/v1/organizations/{}/roles{rest}", segment(&of.organization));
     door::run(of.settings, Missing::Refuse, async |door: &mut Door| door.ask(method.clone(), &path, body).await)
 }

@@ -105,9 +105,9 @@ pub fn run(command: User) -> anyhow::Result<()> {
         User::List(arguments) => list(arguments),
         User::Show(arguments) => show(arguments),
         User::Update(arguments) => update(arguments),
-        User::Deactivate(named) => named.ask(Method::POST, "/deactivate", None, "deactivated"),
-        User::Reactivate(named) => named.ask(Method::POST, "/reactivate", None, "reactivated"),
-        User::Delete(named) => named.ask(Method::DELETE, "", None, "deleted"),
+        User::Deactivate(named) => named.ask(&Method::POST, "/deactivate", None, "deactivated"),
+        User::Reactivate(named) => named.ask(&Method::POST, "/reactivate", None, "reactivated"),
+        User::Delete(named) => named.ask(&Method::DELETE, "", None, "deleted"),
         User::ResetLink(named) => reset_link(named),
         User::ResetSecondFactor(named) => reset_second_factor(named),
     }
@@ -204,7 +204,7 @@ fn update(arguments: Update) -> anyhow::Result<()> {
         change.insert("system_admin".into(), system_admin.into());
     }
     anyhow::ensure!(!change.is_empty(), "say what is to be different: `--name`, `--email` or `--system-admin`");
-    arguments.named.ask(Method::PATCH, "", Some(&Value::Object(change)), "changed")
+    arguments.named.ask(&Method::PATCH, "", Some(&Value::Object(change)), "changed")
 }
 
 impl Named {
@@ -213,7 +213,7 @@ impl Named {
     }
 
     /// One request about the person, and what was done to them by it.
-    fn ask(self, method: Method, what: &str, body: Option<&Value>, done: &str) -> anyhow::Result<()> {
+    fn ask(self, method: &Method, what: &str, body: Option<&Value>, done: &str) -> anyhow::Result<()> {
         let path = format!("{}{what}", self.path());
         door::run(self.settings, Missing::Refuse, async |door: &mut Door| door.ask(method.clone(), &path, body).await)?;
         eprintln!("{done} the person `{}`", self.username);

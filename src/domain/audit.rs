@@ -166,7 +166,6 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "api_key",
     "artifacts",
     "base",
-    "begins_with",
     "by",
     "code_saving",
     "collection",

@@ -32,7 +32,7 @@ impl MailServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let inner = Arc::clone(&served);
-                std::thread::spawn(move || inner.talk(stream));
+                std::thread::spawn(move || inner.talk(&stream));
             }
         });
         Self { address, inner }
@@ -69,9 +69,9 @@ impl MailServer {
 }
 
 impl Inner {
-    fn talk(&self, stream: TcpStream) -> Option<()> {
+    fn talk(&self, stream: &TcpStream) -> Option<()> {
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok);
-        let say = |words: &str| (&stream).write_all(format!("{words}\r\n").as_bytes()).ok();
+        let say = |words: &str| (&mut &*stream).write_all(format!("{words}\r\n").as_bytes()).ok();
         let mut to = String::new();
         say("220 mail.example ready")?;
         while let Some(line) = lines.next() {

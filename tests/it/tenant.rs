@@ -445,6 +445,18 @@ impl Asker<'_> {
                     ("post", "/api/v1/second-factor/confirm") => json!({ "code": "000000" }),
                     ("post", path) if path.starts_with("/api/v1/second-factor") => json!({ "password": "x" }),
                     ("post", "/api/v1/mail/test") => json!({ "to": known.email }),
+                    // Limited to what is not theirs, so that no key is made.
+                    ("post", path) if path.ends_with("/api-keys") => json!({ "teams": [known.team] }),
+                    ("patch", "/api/v1/api-keys/{id}") => json!({ "name": "taken over" }),
+                    ("post", path) if path.ends_with("/service-accounts") => json!({ "name": "taken-over" }),
+                    ("patch", path) if path.ends_with("/service-accounts/{account}") => {
+                        json!({ "default_team": known.team })
+                    }
+                    ("post", path) if path.ends_with("activate") => Value::Null,
+                    ("patch", "/api/v1/users/{username}") => json!({ "name": "taken over" }),
+                    ("patch", "/api/v1/organizations/{name}") => json!({ "name": "taken-over" }),
+                    ("put", path) if path.ends_with("/profile") => json!({ "introduction": "taken over" }),
+                    ("put", path) if path.ends_with("/avatar") => json!("taken over"),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),
                     ("get" | "delete", _) => Value::Null,
                     other => panic!("no body for {other:?}: say what a stranger would send"),

@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> async_graphql::Result<Visibility> {
     let found = Visibility::ALL.into_iter().find(|visibility| word(*visibility) == text);
     found.ok_or_else(|| {
         let words = Visibility::ALL.map(word).join(", ");
-        invalid(&format!("there is no `access` like `{text}`; it is one of {words}"))
+        invalid(format!("there is no `access` like `{text}`; it is one of {words}"))
     })
 }
 

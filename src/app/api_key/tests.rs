@@ -274,7 +274,6 @@ async fn making_and_revoking_a_key_is_in_the_audit_log_without_the_key() {
     assert_eq!((made.len(), ended.len()), (2, 1), "the first is that of the new person");
     let key = created.key.unwrap();
     assert_eq!(made[1].details["scope"], "read");
-    assert_eq!(made[1].details["begins_with"], key.begins_with());
     assert_eq!(made[1].subject.user.as_ref().unwrap().email, "ada@example.com");
-    assert!(!format!("{written:?}").contains(key.expose()));
+    assert!(!format!("{written:?}").contains(&key.begins_with()));
 }

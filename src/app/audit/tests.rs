@@ -35,12 +35,7 @@ fn told(record: &AuditRecord) -> String {
         subject.artifact.as_ref().map(|artifact| format!("artifact {}", artifact.qualified_name)),
         subject.user.as_ref().map(|user| format!("user {}", user.email)),
     ];
-    // How a key begins is drawn anew each time.
-    let details = record
-        .details
-        .iter()
-        .filter(|(field, _)| *field != "begins_with")
-        .map(|(field, value)| format!("{field}={value}"));
+    let details = record.details.iter().map(|(field, value)| format!("{field}={value}"));
     let parts: Vec<String> = parts.into_iter().flatten().chain(details).collect();
     format!("{actor} {} {}", record.action, parts.join(" ")).trim_end().to_owned()
 }

@@ -206,7 +206,7 @@ fn hand_on(
     let find = |tx: &WriteTx<'_>| project::get(tx, caller, id);
     let found = existing(caller, Action::ProjectMembers, find(tx)?, licence, || gone("project"))?;
     // Its owner may govern it and not give it away: that is for who may also delete it.
-    if !find(tx)?.is_some_and(|found| caller.may(Action::ProjectDelete, found, licence).is_ok()) {
+    if find(tx)?.is_none_or(|found| caller.may(Action::ProjectDelete, found, licence).is_err()) {
         return Err(Error::Forbidden("only an admin of the team hands a project on; ask one of them".into()));
     }
     let (owner, person, place) = team_member(tx, &found, username)?;

@@ -131,10 +131,11 @@ impl Entity {
                 let members = request.app.all_team_members(&request.caller, &self.found.name).await.map_err(failed)?;
                 let invited = request.app.list_invitations(&request.caller, &self.found.name).await.map_err(failed)?;
                 let members = members.into_iter().map(|(person, role, custom)| Member::of(person, role, custom));
-                let members = members.chain(invited.into_iter().map(|(id, waits)| Member::invited(id, waits)));
+                let members = members.chain(invited.iter().map(|(id, waits)| Member::invited(*id, waits)));
                 // The client takes the last of all for the account that it has just made (wandb 0.31.0, `teams.py`).
                 let accounts = request.app.all_service_accounts(&request.caller, &self.found.name);
-                let accounts = accounts.await.map_err(failed)?.into_iter().map(Member::service_account);
+                let accounts = accounts.await.map_err(failed)?;
+                let accounts = accounts.iter().map(Member::service_account);
                 Ok(members.chain(accounts).collect())
             }
             EntityKind::Organization(_) | EntityKind::ServiceAccount(_) => Ok(Vec::new()),

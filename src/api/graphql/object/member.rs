@@ -44,7 +44,7 @@ impl Member {
         }
     }
 
-    pub fn service_account(account: ServiceAccount) -> Self {
+    pub fn service_account(account: &ServiceAccount) -> Self {
         Self {
             id: id::member(account.id),
             name: account.account.shown_name().to_owned(),
@@ -59,7 +59,7 @@ impl Member {
         }
     }
 
-    pub fn invited(id: InvitationId, invitation: Invitation) -> Self {
+    pub fn invited(id: InvitationId, invitation: &Invitation) -> Self {
         Self {
             id: id::invitation(id),
             username: None,
