@@ -32,6 +32,14 @@ def authenticate(server, session, envelope, mechanism, auth_data):
     return AuthResult(success=is_right, handled=False)
 
 
+class OnFreePort(Controller):
+    """Told to listen on port 0, a controller looks for its server there too."""
+
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     authority = trustme.CA()
@@ -55,10 +63,10 @@ def mail_server(authority):
         elif security == "starttls":
             options |= {"tls_context": context, "require_starttls": True}
         kept = Kept()
-        controller = Controller(kept, hostname="127.0.0.1", port=0, **options)
+        controller = OnFreePort(kept, hostname="127.0.0.1", port=0, **options)
         controller.start()
         running.append(controller)
-        kept.port = controller.server.sockets[0].getsockname()[1]
+        kept.port = controller.port
         return kept
 
     yield start
