@@ -89,6 +89,7 @@ impl Asker<'_> {
 }
 
 /// A request that an action guards.
+#[derive(Clone, Copy)]
 struct Row {
     action: &'static str,
     /// Which of the requests of this action.
@@ -174,6 +175,16 @@ fn rows() -> Vec<Row> {
                 asker.server.ask_as(asker.key.as_deref(), "GET", &path, "")
             },
             downloads,
+        ),
+        row(
+            "storage:usage",
+            "storageBytes",
+            |asker, at| {
+                let text = "query($e: String) { entity(name: $e) { storageBytes } }";
+                asker.query(text, &json!({ "e": at.entity }))
+            },
+            // Others are told of nothing in it.
+            |_, told, _| told.1.contains("storageBytes") && !told.1.contains("\"storageBytes\":0"),
         ),
     ];
     rows.extend(creating());
@@ -403,7 +414,7 @@ fn missing(at: &Target) -> [Target; 2] {
     [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere]
 }
 
-/// The requests, on things that `owner` makes in the project `data` of the team.
+/// The requests, on things that `owner` makes in the project `images` of the team.
 pub fn rows_in<'s>(entity: &'static str, owner: &cast::Asker<'s>) -> Vec<cast::Row<'s>> {
     rows().into_iter().map(|row| played(entity, owner.clone(), row)).collect()
 }
@@ -418,7 +429,7 @@ fn played<'s>(entity: &'static str, owner: cast::Asker<'s>, row: Row) -> cast::R
     let untouched = RefCell::new(None);
     let play = move |asker: &cast::Asker<'s>, number: usize| {
         let key = owner.key.as_deref().unwrap();
-        let logger = Logger { server: owner.server, key, entity, project: "data" };
+        let logger = Logger { server: owner.server, key, entity, project: "images" };
         let at = untouched.take().unwrap_or_else(|| arrange(&logger, number));
         let asker = asker_of(asker);
         let told = (row.send)(&asker, &at);

@@ -4,6 +4,7 @@ use crate::server::{Server, wait_for};
 use crate::table::cell;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use weighhouse::access::{Action, Area};
 use weighhouse::domain::clock::Clock;
 
 /// Status and body.
@@ -16,6 +17,8 @@ pub enum Standing {
     Owns(&'static str),
     /// Holds the column; the things are somebody else's.
     Holds(&'static str),
+    /// Is in the organization, and not in the team.
+    Colleague,
     /// Comes with a key, and holds nothing here.
     Outside,
     /// Comes with no key, or with one that opens nothing any more.
@@ -27,7 +30,21 @@ impl Standing {
         match self {
             Self::Owns(column) => ["yes", "own"].contains(&cell(action, column)),
             Self::Holds(column) => cell(action, column) == "yes",
-            Self::Outside | Self::Unknown => false,
+            Self::Colleague | Self::Outside | Self::Unknown => false,
+        }
+    }
+
+    /// Whether they may learn that what the action is asked for exists.
+    pub fn sees(self, action: &str) -> bool {
+        let is_in_organization = ![Self::Outside, Self::Unknown].contains(&self);
+        let is_in_team = is_in_organization && self != Self::Colleague;
+        match Action::named(action).unwrap().area() {
+            area if area.is_inside_project() => self.may("project:read"),
+            Area::Keys | Area::System => self != Self::Unknown,
+            Area::Team => is_in_team,
+            // Rows of other areas that name a team.
+            _ if ["team:delete", "team:restore", "access:explain", "storage:usage"].contains(&action) => is_in_team,
+            _ => is_in_organization,
         }
     }
 }
@@ -109,7 +126,7 @@ impl<'s> Cast<'s> {
             ("team-admin", Standing::Holds("team_admin")),
             ("org-admin", Standing::Holds("org_admin")),
             ("system-admin", Standing::Holds("system_admin")),
-            ("colleague", Standing::Outside),
+            ("colleague", Standing::Colleague),
             ("outsider", Standing::Outside),
             ("invited", Standing::Outside),
             ("nobody", Standing::Unknown),
@@ -178,11 +195,13 @@ pub struct Outcome {
     pub detail: String,
 }
 
+/// Arranges what is asked for, asks, and looks; the number is another one each time.
+type Play<'s> = Box<dyn Fn(&Asker<'s>, usize) -> Outcome + 's>;
+
 /// A request that an action guards.
 pub struct Row<'s> {
     pub action: &'static str,
     /// Which of the requests of this action.
     pub name: &'static str,
-    /// Arranges what is asked for, asks, and looks; the number is another one each time.
-    pub play: Box<dyn Fn(&Asker<'s>, usize) -> Outcome + 's>,
+    pub play: Play<'s>,
 }

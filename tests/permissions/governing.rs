@@ -49,6 +49,13 @@ fn teams() -> Vec<Request> {
         request("team:settings_update", "PATCH", "/api/v1/teams/vision/settings", json!({ "code_saving": true })),
         request("team:member_add", "PUT", GUEST, role("member")).after("DELETE", GUEST, Value::Null),
         request("team:member_remove", "DELETE", GUEST, Value::Null).after("PUT", GUEST, role("member")),
+        request("team:member_add", "GET", "/api/v1/teams/vision/invitations", Value::Null),
+        request(
+            "team:member_add",
+            "POST",
+            "/api/v1/teams/vision/invitations",
+            json!({ "email": "NEW@example.com", "role": "member" }),
+        ),
         request("team:role_change", "PUT", GUEST, role("admin")).after("PUT", GUEST, role("member")),
         request("role:assign_view_only", "PUT", GUEST, role("view_only")).after("PUT", GUEST, role("member")),
         request("role:assign_custom", "PUT", GUEST, role("labeller"))
@@ -82,6 +89,14 @@ fn organizations() -> Vec<Request> {
         request("org:members", "GET", "/api/v1/organizations/default/members", Value::Null),
         request("org:members", "PUT", COLLEAGUE, json!({ "role": "member" })),
         request("org:members", "DELETE", COLLEAGUE, Value::Null).after("PUT", COLLEAGUE, json!({ "role": "member" })),
+        request("org:members", "GET", "/api/v1/organizations/default/invitations", Value::Null),
+        request(
+            "org:members",
+            "POST",
+            "/api/v1/organizations/default/invitations",
+            json!({ "email": "NEW@example.org", "role": "member" }),
+        ),
+        request("org:members", "GET", IN_ORGANIZATION, Value::Null),
         request("org:privacy", "GET", "/api/v1/organizations/default/privacy", Value::Null).after(
             "PUT",
             COLLEAGUE,
@@ -109,10 +124,17 @@ fn organizations() -> Vec<Request> {
         request(
             "org_service_account:delete",
             "DELETE",
-            "/api/v1/organizations/default/service-accounts/short-lived-bot",
+            "/api/v1/organizations/default/service-accounts/short-lived-wide",
             Value::Null,
         )
-        .after("POST", IN_ORGANIZATION, json!({ "name": "short-lived-bot", "default_team": "vision" })),
+        .after("POST", IN_ORGANIZATION, json!({ "name": "short-lived-wide", "default_team": "vision" })),
+        request(
+            "org_service_account:delete",
+            "POST",
+            "/api/v1/organizations/default/service-accounts/wide/api-keys",
+            json!({}),
+        )
+        .after("POST", IN_ORGANIZATION, json!({ "name": "wide", "default_team": "vision" })),
         request("access:explain", "GET", "/api/v1/access/explain?user=member&action=run:log&on=vision", Value::Null),
     ]
 }
@@ -140,10 +162,12 @@ fn system(license: &str) -> Vec<Request> {
         request("user:manage", "PATCH", "/api/v1/users/guest", json!({ "name": "Guest" })),
         request("user:manage", "POST", "/api/v1/users/guest/deactivate", Value::Null),
         request("user:manage", "POST", "/api/v1/users/guest/reactivate", Value::Null),
+        request("user:manage", "POST", "/api/v1/users/guest/reset-link", Value::Null),
         request("api_key:import", "POST", "/api/v1/users", imported),
         request("system:settings", "GET", "/api/v1/settings", Value::Null),
         request("system:settings", "PUT", setting, json!({ "value": 9 })),
         request("system:settings", "DELETE", setting, Value::Null),
+        request("system:settings", "GET", "/api/v1/mail", Value::Null),
         request("system:license", "GET", "/api/v1/license", Value::Null),
         // The teams of these are deleted and restored, and others are about the same team.
         request("team:delete", "DELETE", "/api/v1/teams/vision", Value::Null).after(
@@ -172,7 +196,10 @@ fn row<'s>(server: &'s Server<'s>, request: Request) -> Row<'s> {
         let send = |path: &str| server.ask_as(asker.key.as_deref(), request.method, path, &body);
         let told = send(&filled(request.path));
         let is_done = (200..300).contains(&told.0);
-        let elsewhere = filled(request.path).replace("/vision", "/no-such").replace("/default", "/no-such");
+        let elsewhere = filled(request.path)
+            .replace("/vision", "/no-such")
+            .replace("=vision", "=no-such")
+            .replace("/default", "/no-such");
         let is_hidden = told.0 == 404 && elsewhere != filled(request.path);
         let twin = is_hidden.then(|| send(&elsewhere));
         let nameless = |text: &str| {

@@ -108,6 +108,7 @@ impl Asker<'_> {
 }
 
 /// A request that an action guards.
+#[derive(Clone, Copy)]
 struct Row {
     action: &'static str,
     /// Which of the requests of this action.
@@ -137,7 +138,7 @@ fn project_rows() -> Vec<Row> {
             "PUT /members",
             |asker, at| {
                 let path = format!("/api/v1/projects/{}/{}/members/member", at.entity, at.spare);
-                asker.server.ask_as(asker.key, "PUT", &path, "{\"role\": \"view_only\"}")
+                asker.server.ask_as(asker.key.as_deref(), "PUT", &path, "{\"role\": \"view_only\"}")
             },
             |_, _, after| after["members"].as_str().unwrap().contains("\"role\":\"view_only\""),
         ),
@@ -146,7 +147,7 @@ fn project_rows() -> Vec<Row> {
             "PATCH",
             |asker, at| {
                 let path = format!("/api/v1/projects/{}/{}", at.entity, at.spare);
-                asker.server.ask_as(asker.key, "PATCH", &path, "{\"visibility\": \"restricted\"}")
+                asker.server.ask_as(asker.key.as_deref(), "PATCH", &path, "{\"visibility\": \"restricted\"}")
             },
             |_, _, after| after["spare"]["access"] == "RESTRICTED",
         ),
