@@ -124,7 +124,7 @@ pub enum Granted {
 }
 
 fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -> Refusal {
-    if !sees(caller, action.area(), grants) {
+    if !sees(caller, area_of_object(action), grants) {
         return Refusal::Hidden;
     }
     let reason = match (caller.principal, granted) {
@@ -133,6 +133,15 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
         _ => Reason::Role,
     };
     Refusal::Forbidden { action, reason }
+}
+
+/// Deleting and restoring teams are rows of the organization, but what they name is a team: to whom it does not show
+/// itself, a refusal does not either.
+fn area_of_object(action: Action) -> Area {
+    match action {
+        Action::TeamDelete | Action::TeamRestore => Area::Team,
+        _ => action.area(),
+    }
 }
 
 /// Whether the caller may learn that objects of this area, with these grants, exist.

@@ -162,6 +162,16 @@ fn a_team_that_is_not_hidden_is_refused_instead_of_denied_to_who_is_signed_in() 
 }
 
 #[test]
+fn a_team_does_not_show_itself_by_refusing_to_be_deleted_or_restored() {
+    let colleague = Grants { organization: Some(OrganizationRole::Member), ..Grants::default() };
+    for action in [Action::TeamDelete, Action::TeamRestore] {
+        assert_eq!(ask(USER, action, colleague), Err(Refusal::Hidden));
+        let listed = Grants { listed: true, ..colleague };
+        assert_eq!(ask(USER, action, listed), forbidden(action, Reason::Role));
+    }
+}
+
+#[test]
 fn the_owner_of_a_project_its_admins_and_the_organizations_change_its_visibility() {
     let member = in_team(TeamRole::Member, Visibility::Team);
     let action = Action::ProjectVisibility;

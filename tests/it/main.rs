@@ -4,9 +4,9 @@
 
 mod api_key;
 mod artifact;
-mod artifact_permission;
 mod audit;
 mod browser;
+mod cast;
 mod cli;
 mod explain;
 mod invitation;
@@ -16,14 +16,12 @@ mod license;
 mod mail;
 mod organization;
 mod people;
-mod permission;
 mod privacy;
 mod profile;
 mod project_member;
 mod role;
 mod run_list;
 mod run_many;
-mod run_permission;
 mod server;
 mod service_account;
 mod setting;

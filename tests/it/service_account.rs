@@ -1,7 +1,6 @@
 //! Service accounts over HTTP: who may make and end them and their keys, what they are shown as, and what they log.
 
-use crate::permission::cells;
-use crate::run_permission::people;
+use crate::cast::{cells, people};
 use crate::server::{Place, Server};
 use serde_json::{Value, json};
 

@@ -1,20 +1,12 @@
-//! Who may do what with projects, runs and keys: every role against every request, through the doors that clients use.
-//! What is expected is read from `permissions.tsv`. Whether something was done is looked up by its owner afterwards,
-//! and what is hidden has to be answered word for word like what is missing.
+//! Requests about projects, runs and sweeps, through the doors that clients use. Whether something was done is looked up
+//! by its owner afterwards.
 
-use crate::permission::cells;
-use crate::server::{Place, Server};
+use crate::cast::{self, Outcome, Told};
+use crate::server::Server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-
-const AREAS: [&str; 3] = ["project", "experiments", "keys"];
-
-/// Rows of these areas that nothing serves yet. Whoever serves one takes it out of here.
-const NOT_SERVED: [&str; 2] = ["workspace:update", "sweep:delete"];
-
-/// Status and body.
-type Told = (u16, String);
+use std::cell::RefCell;
 
 /// What a request is aimed at.
 #[derive(Clone)]
@@ -55,12 +47,12 @@ impl Target {
 /// Somebody who asks.
 struct Asker<'s> {
     server: &'s Server<'s>,
-    key: Option<&'s str>,
+    key: Option<String>,
 }
 
 impl Asker<'_> {
     fn query(&self, query: &str, variables: &Value) -> Told {
-        self.server.graphql(self.key, query, variables)
+        self.server.graphql(self.key.as_deref(), query, variables)
     }
 
     /// A mutation whose only answer is that it was done.
@@ -79,13 +71,13 @@ impl Asker<'_> {
 
     fn stream(&self, at: &Target, body: &Value) -> Told {
         let path = format!("/files/{}/{}/{}/file_stream", at.entity, at.project, at.run);
-        self.server.ask_as(self.key, "POST", &path, &body.to_string())
+        self.server.ask_as(self.key.as_deref(), "POST", &path, &body.to_string())
     }
 
     fn post(&self, at: &Target, path: &str, body: &Value) -> Told {
         let path = format!("/api/v1/projects/{}/{}{path}", at.entity, at.project);
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.server.ask_as(self.key, "POST", &path, &body)
+        self.server.ask_as(self.key.as_deref(), "POST", &path, &body)
     }
 
     fn create_file(&self, at: &Target, name: &str) -> Told {
@@ -110,12 +102,13 @@ impl Asker<'_> {
         assert_eq!(told.0, 200, "{}", told.1);
         let mut found = serde_json::from_str::<Value>(&told.1).unwrap()["data"].take();
         let path = format!("/api/v1/projects/{}/{}/members", at.entity, at.spare);
-        found["members"] = json!(self.server.ask_as(self.key, "GET", &path, "").1);
+        found["members"] = json!(self.server.ask_as(self.key.as_deref(), "GET", &path, "").1);
         found
     }
 }
 
 /// A request that an action guards.
+#[derive(Clone, Copy)]
 struct Row {
     action: &'static str,
     /// Which of the requests of this action.
@@ -145,7 +138,7 @@ fn project_rows() -> Vec<Row> {
             "PUT /members",
             |asker, at| {
                 let path = format!("/api/v1/projects/{}/{}/members/member", at.entity, at.spare);
-                asker.server.ask_as(asker.key, "PUT", &path, "{\"role\": \"view_only\"}")
+                asker.server.ask_as(asker.key.as_deref(), "PUT", &path, "{\"role\": \"view_only\"}")
             },
             |_, _, after| after["members"].as_str().unwrap().contains("\"role\":\"view_only\""),
         ),
@@ -154,7 +147,7 @@ fn project_rows() -> Vec<Row> {
             "PATCH",
             |asker, at| {
                 let path = format!("/api/v1/projects/{}/{}", at.entity, at.spare);
-                asker.server.ask_as(asker.key, "PATCH", &path, "{\"visibility\": \"restricted\"}")
+                asker.server.ask_as(asker.key.as_deref(), "PATCH", &path, "{\"visibility\": \"restricted\"}")
             },
             |_, _, after| after["spare"]["access"] == "RESTRICTED",
         ),
@@ -453,32 +446,10 @@ fn list_runs(asker: &Asker<'_>, at: &Target) -> Told {
     asker.query(text, &json!({ "e": at.entity, "p": at.project }))
 }
 
-/// A project with somebody who owns the runs in it, and everybody who comes to them.
+/// Whose things are asked for, and where they are.
 struct Scene<'s> {
     entity: &'static str,
     owner: Asker<'s>,
-    /// Who asks, under which column of the table; the second holds what the owner has.
-    askers: Vec<(&'static str, Standing, Asker<'s>)>,
-}
-
-/// What somebody is to the entity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
-    /// Holds the column and made the run.
-    Owns(&'static str),
-    /// Holds the column; the run is somebody else's.
-    Holds(&'static str),
-    Nobody,
-}
-
-impl Standing {
-    fn may(self, action: &str) -> bool {
-        match self {
-            Self::Owns(column) => ["yes", "own"].contains(&cells()[action][column]),
-            Self::Holds(column) => cells()[action][column] == "yes",
-            Self::Nobody => false,
-        }
-    }
 }
 
 /// Three lines of history and a file, in a run of the owner's.
@@ -546,169 +517,39 @@ fn missing(at: &Target) -> [Target; 3] {
     [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere, nowhere]
 }
 
-fn check(scene: &Scene<'_>) {
-    let mut number = 0;
+/// The requests, on things that `owner` makes in the entity.
+pub fn rows_in<'s>(entity: &'static str, owner: &cast::Asker<'s>) -> Vec<cast::Row<'s>> {
+    let scene = || Scene { entity, owner: asker_of(owner) };
     // Nobody but its person works in a personal entity.
-    let rows = rows().into_iter().filter(|row| scene.entity == "vision" || row.action != "project:members");
-    for row in rows {
-        for (who, standing, asker) in &scene.askers {
-            number += 1;
-            let at = arrange(scene, number);
+    let rows = rows().into_iter().filter(|row| entity == "vision" || row.action != "project:members");
+    rows.map(|row| played(scene(), row)).collect()
+}
+
+fn asker_of<'s>(asker: &cast::Asker<'s>) -> Asker<'s> {
+    Asker { server: asker.server, key: asker.key.clone() }
+}
+
+fn played<'s>(scene: Scene<'s>, row: Row) -> cast::Row<'s> {
+    let (action, name) = (row.action, row.name);
+    // What nobody has changed yet is there for the next who asks.
+    let untouched = RefCell::new(None);
+    let play = move |asker: &cast::Asker<'s>, number: usize| {
+        let at = untouched.take().unwrap_or_else(|| {
+            let at = arrange(&scene, number);
             (row.before)(&scene.owner, &at);
-            let told = (row.send)(asker, &at);
-            let after = scene.owner.look(&at);
-            let what = format!(
-                "{} by {} for {who} in {}: {} {}, after it {after}",
-                row.action, row.name, scene.entity, told.0, told.1
-            );
-
-            assert_eq!((row.is_done)(&at, &told, &after), standing.may(row.action), "{what}");
-            if standing.may(row.action) {
-                assert!(told.0 == 200 && !told.1.contains("\"errors\""), "{what}");
-            } else if standing.may("project:read") {
-                assert_eq!(told.0, 403, "{what}");
-            } else {
-                for missing in missing(&at) {
-                    let twin = (row.send)(asker, &missing);
-                    assert_eq!(at.nameless(&told), missing.nameless(&twin), "{what}, when it is missing {}", twin.1);
-                }
-                let is_refused = told.0 == 404 || (asker.key.is_none() && told.0 == 401);
-                let is_empty = told.0 == 200 && !told.1.contains("\"id\":");
-                assert!(is_refused || is_empty, "{what}");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_role_may_do_with_a_teams_projects_and_runs_what_the_table_says() {
-    let place = Place::new();
-    let server = place.serve();
-    let keys = people(&server);
-    let asker = |role: &str| Asker {
-        server: &server,
-        key: keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str()),
+            at
+        });
+        let asker = asker_of(asker);
+        let told = (row.send)(&asker, &at);
+        let after = scene.owner.look(&at);
+        let is_done = (row.is_done)(&at, &told, &after);
+        let told_of_missing = missing(&at).into_iter().filter(|_| !is_done).find_map(|missing| {
+            let twin = (row.send)(&asker, &missing);
+            (at.nameless(&told) != missing.nameless(&twin)).then(|| format!("{} {}", twin.0, twin.1))
+        });
+        let outcome = Outcome { is_done, told_of_missing, detail: format!("{}, after it {after}", scene.entity), told };
+        *untouched.borrow_mut() = (!is_done).then_some(at);
+        outcome
     };
-    let askers = vec![
-        ("a member with their own run", Standing::Owns("member"), asker("owner")),
-        ("a member", Standing::Holds("member"), asker("member")),
-        ("a team admin", Standing::Holds("team_admin"), asker("team-admin")),
-        ("an admin of the organization", Standing::Holds("org_admin"), asker("org-admin")),
-        ("a system admin", Standing::Holds("system_admin"), asker("system-admin")),
-        ("a colleague outside the team", Standing::Nobody, asker("colleague")),
-        ("an outsider", Standing::Nobody, asker("outsider")),
-        ("nobody", Standing::Nobody, asker("anonymous")),
-    ];
-
-    check(&Scene { entity: "vision", owner: asker("owner"), askers });
-}
-
-#[test]
-fn a_persons_own_projects_and_runs_are_for_nobody_else() {
-    let place = Place::new();
-    let server = place.serve();
-    let keys = people(&server);
-    let asker = |role: &str| Asker {
-        server: &server,
-        key: keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str()),
-    };
-    let askers = vec![
-        ("its owner", Standing::Owns("team_admin"), asker("owner")),
-        ("somebody of a team of the owner", Standing::Nobody, asker("member")),
-        ("an admin of the organization", Standing::Nobody, asker("org-admin")),
-        ("a system admin", Standing::Holds("system_admin"), asker("system-admin")),
-        ("an outsider", Standing::Nobody, asker("outsider")),
-        ("nobody", Standing::Nobody, asker("anonymous")),
-    ];
-
-    check(&Scene { entity: "owner", owner: asker("owner"), askers });
-}
-
-/// A team `vision` with holders of every role that there can be; their keys by role.
-pub fn people(server: &Server<'_>) -> Vec<(&'static str, String)> {
-    let admin = json!({ "username": "system-admin", "email": "system-admin@example.com", "system_admin": true });
-    let admin = server.arrange("POST", "/api/v1/users", &admin);
-    let mut keys = vec![
-        ("system-admin", admin["api_key"].as_str().unwrap().to_owned()),
-        ("outsider", server.outsider("outsider")),
-    ];
-    keys.extend(["owner", "member", "team-admin", "org-admin", "colleague"].map(|name| (name, server.person(name))));
-    let team = json!({ "name": "vision", "organization": "default", "admins": ["team-admin"] });
-    server.arrange("POST", "/api/v1/teams", &team);
-    for member in ["owner", "member"] {
-        let path = format!("/api/v1/teams/vision/members/{member}");
-        server.arrange("PUT", &path, &json!({ "role": "member" }));
-    }
-    server.arrange("PUT", "/api/v1/organizations/default/members/org-admin", &json!({ "role": "admin" }));
-    keys
-}
-
-/// The column of somebody's role for the actions on keys.
-fn column_for_keys(role: &str) -> &'static str {
-    match role {
-        "owner" | "member" | "colleague" | "outsider" => "member",
-        "team-admin" => "team_admin",
-        "org-admin" => "org_admin",
-        _ => "system_admin",
-    }
-}
-
-#[test]
-fn keys_are_seen_by_their_owner_and_by_administrators() {
-    let place = Place::new();
-    let server = place.serve();
-    let keys = people(&server);
-    for (role, key) in &keys {
-        let cells = |action: &str| cells()[action][column_for_keys(role)] == "yes";
-        let asker = Asker { server: &server, key: Some(key) };
-        let (_, own) = asker.query("{ viewer { apiKeys { edges { node { id name } } } } }", &Value::Null);
-        assert_eq!(own.contains(&key[..6]), cells("api_key:own"), "{role}: {own}");
-        for (other, foreign) in keys.iter().filter(|(other, _)| other != role) {
-            let text =
-                "query($q: String) { users(query: $q) { edges { node { apiKeys { edges { node { name } } } } } } }";
-            let (_, told) = asker.query(text, &json!({ "q": other }));
-            let is_in_reach = *other != "outsider" || *role == "system-admin";
-            let sees = cells("api_key:list_others") && is_in_reach;
-            assert_eq!(told.contains(&foreign[..6]), sees, "{role} asks for {other}: {told}");
-            assert!(!told.contains(foreign), "{role} is shown a whole key");
-        }
-    }
-}
-
-#[test]
-fn keys_are_ended_by_their_owner_and_by_administrators() {
-    let place = Place::new();
-    let server = place.serve();
-    let keys = people(&server);
-    let (_, owners_key) = keys.iter().find(|(role, _)| *role == "member").unwrap();
-    let owner = Asker { server: &server, key: Some(owners_key) };
-    for (role, key) in &keys {
-        let (_, made) = owner.query("mutation { generateApiKey(input: {}) { apiKey { id name } } }", &Value::Null);
-        let made: Value = serde_json::from_str(&made).unwrap();
-        let made = &made["data"]["generateApiKey"]["apiKey"];
-        let text = "mutation($id: String!) { deleteApiKey(input: {id: $id}) { success } }";
-
-        let told = Asker { server: &server, key: Some(key) }.query(text, &json!({ "id": made["id"] }));
-
-        let may = *role == "member" || cells()["api_key:revoke_others"][column_for_keys(role)] == "yes";
-        assert_eq!(told.1.contains("\"success\":true"), may, "{role}: {told:?}");
-        let (_, viewer) =
-            Asker { server: &server, key: made["name"].as_str() }.query("{ viewer { id } }", &Value::Null);
-        assert_eq!(viewer.contains("\"id\""), !may, "{role}: {viewer}");
-    }
-}
-
-#[test]
-fn every_row_of_these_areas_has_a_request_or_is_named_as_not_served() {
-    let lines = include_str!("../permissions.tsv").lines().filter(|line| !line.starts_with('#'));
-    let actions = lines.map(|line| line.split('\t').collect::<Vec<_>>());
-    let of_areas: Vec<_> = actions.filter(|fields| AREAS.contains(&fields[0])).map(|fields| fields[1]).collect();
-    let mut asked: Vec<_> = rows().iter().map(|row| row.action).collect();
-    asked.extend(["api_key:own", "api_key:list_others", "api_key:revoke_others"]);
-    asked.extend(crate::permission::rows().iter().map(|row| row.action).filter(|action| of_areas.contains(action)));
-
-    for action in &of_areas {
-        assert!(asked.contains(action) != NOT_SERVED.contains(action), "{action} needs a request, or is served now");
-    }
-    assert!(asked.iter().chain(&NOT_SERVED).all(|action| of_areas.contains(action)));
+    cast::Row { action, name, play: Box::new(play) }
 }

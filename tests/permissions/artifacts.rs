@@ -1,16 +1,12 @@
-//! Who may do what with artifacts: every role against every request, as `run_permission` does it for runs. Whether
-//! something was done is looked up by the team afterwards, and what is hidden is answered like what is missing.
+//! Requests about artifacts. Whether something was done is looked up by the team afterwards.
 
 use crate::artifact::{Logger, md5_of};
-use crate::permission::cells;
-use crate::run_permission::people;
-use crate::server::{Place, Server};
+use crate::cast::{self, Outcome, Told};
+use crate::server::Server;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-
-/// Status and body.
-type Told = (u16, String);
+use std::cell::RefCell;
 
 /// What a request is aimed at.
 #[derive(Clone)]
@@ -53,12 +49,12 @@ impl Target {
 /// Somebody who asks.
 struct Asker<'s> {
     server: &'s Server<'s>,
-    key: Option<&'s str>,
+    key: Option<String>,
 }
 
 impl Asker<'_> {
     fn query(&self, query: &str, variables: &Value) -> Told {
-        self.server.graphql(self.key, query, variables)
+        self.server.graphql(self.key.as_deref(), query, variables)
     }
 
     /// A mutation whose only answer is that it was done.
@@ -93,6 +89,7 @@ impl Asker<'_> {
 }
 
 /// A request that an action guards.
+#[derive(Clone, Copy)]
 struct Row {
     action: &'static str,
     /// Which of the requests of this action.
@@ -175,9 +172,19 @@ fn rows() -> Vec<Row> {
                 let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
                 let (entity, project, id) = (&at.entity, &at.project, at.artifact.replace('=', "%3D"));
                 let path = format!("/artifactsV2/default/{entity}/{project}/{}/{id}//{digest}/a.txt", at.sequence);
-                asker.server.ask_as(asker.key, "GET", &path, "")
+                asker.server.ask_as(asker.key.as_deref(), "GET", &path, "")
             },
             downloads,
+        ),
+        row(
+            "storage:usage",
+            "storageBytes",
+            |asker, at| {
+                let text = "query($e: String) { entity(name: $e) { storageBytes } }";
+                asker.query(text, &json!({ "e": at.entity }))
+            },
+            // Others are told of nothing in it.
+            |_, told, _| told.1.contains("storageBytes") && !told.1.contains("\"storageBytes\":0"),
         ),
     ];
     rows.extend(creating());
@@ -381,7 +388,7 @@ fn arrange(logger: &Logger<'_>, number: usize) -> Target {
         draft,
         new: format!("new-{number}"),
     };
-    let team = Asker { server: logger.server, key: Some(logger.key) };
+    let team = Asker { server: logger.server, key: Some(logger.key.to_owned()) };
     let tagged = "createArtifactCollectionTagAssignments";
     for (status, text) in [
         team.mutate("addAliases", "AddAliasesInput", &at.alias("old")),
@@ -407,58 +414,34 @@ fn missing(at: &Target) -> [Target; 2] {
     [Target { entity: "no-such-entity".into(), ..elsewhere.clone() }, elsewhere]
 }
 
-#[test]
-fn every_role_may_do_with_artifacts_what_the_table_says() {
-    let place = Place::new();
-    let server = place.serve();
-    let keys = people(&server);
-    let key = |role: &str| keys.iter().find(|(name, _)| *name == role).map(|(_, key)| key.as_str());
-    let logger = Logger { server: &server, key: key("owner").unwrap(), entity: "vision", project: "mnist" };
-    let team = Asker { server: &server, key: Some(logger.key) };
-    // Who asks, and the column of the table that they hold here.
-    let askers = [
-        ("member", Some("member")),
-        ("team-admin", Some("team_admin")),
-        ("org-admin", Some("org_admin")),
-        ("system-admin", Some("system_admin")),
-        ("colleague", None),
-        ("outsider", None),
-        ("nobody", None),
-    ];
-
-    let mut number = 0;
-    for row in rows() {
-        for (who, column) in askers {
-            number += 1;
-            let asker = Asker { server: &server, key: key(who) };
-            let may = |action: &str| column.is_some_and(|column| cells()[action][column] == "yes");
-            let at = arrange(&logger, number);
-            let told = (row.send)(&asker, &at);
-            let after = team.look(&at);
-            let (status, text) = &told;
-            let what = format!("{} by {} for {who}: {status} {text}, after it {after}", row.action, row.name);
-
-            assert_eq!((row.is_done)(&at, &told, &after), may(row.action), "{what}");
-            if may(row.action) {
-                assert!(*status == 200 && !text.contains("\"errors\""), "{what}");
-                continue;
-            }
-            for missing in missing(&at) {
-                let twin = (row.send)(&asker, &missing);
-                assert_eq!(at.nameless(&told), missing.nameless(&twin), "{what}, when it is missing {}", twin.1);
-            }
-            let is_refused = *status == 404 || (asker.key.is_none() && *status == 401);
-            assert!(is_refused || (*status == 200 && !text.contains("\"id\":")), "{what}");
-        }
-    }
+/// The requests, on things that `owner` makes in the project `images` of the team.
+pub fn rows_in<'s>(entity: &'static str, owner: &cast::Asker<'s>) -> Vec<cast::Row<'s>> {
+    rows().into_iter().map(|row| played(entity, owner.clone(), row)).collect()
 }
 
-#[test]
-fn every_row_about_artifacts_has_a_request() {
-    let lines = include_str!("../permissions.tsv").lines().filter(|line| !line.starts_with('#'));
-    let of_area: Vec<_> = lines.filter_map(|line| line.strip_prefix("artifacts\t")?.split('\t').next()).collect();
-    let asked: Vec<_> = rows().iter().map(|row| row.action).collect();
+fn asker_of<'s>(asker: &cast::Asker<'s>) -> Asker<'s> {
+    Asker { server: asker.server, key: asker.key.clone() }
+}
 
-    assert!(!of_area.is_empty() && of_area.iter().all(|action| asked.contains(action)), "{of_area:?}");
-    assert!(asked.iter().all(|action| of_area.contains(action)));
+fn played<'s>(entity: &'static str, owner: cast::Asker<'s>, row: Row) -> cast::Row<'s> {
+    let (action, name) = (row.action, row.name);
+    // What nobody has changed yet is there for the next who asks.
+    let untouched = RefCell::new(None);
+    let play = move |asker: &cast::Asker<'s>, number: usize| {
+        let key = owner.key.as_deref().unwrap();
+        let logger = Logger { server: owner.server, key, entity, project: "images" };
+        let at = untouched.take().unwrap_or_else(|| arrange(&logger, number));
+        let asker = asker_of(asker);
+        let told = (row.send)(&asker, &at);
+        let after = asker_of(&owner).look(&at);
+        let is_done = (row.is_done)(&at, &told, &after);
+        let told_of_missing = missing(&at).into_iter().filter(|_| !is_done).find_map(|missing| {
+            let twin = (row.send)(&asker, &missing);
+            (at.nameless(&told) != missing.nameless(&twin)).then(|| format!("{} {}", twin.0, twin.1))
+        });
+        let outcome = Outcome { is_done, told_of_missing, detail: format!("after it {after}"), told };
+        *untouched.borrow_mut() = (!is_done).then_some(at);
+        outcome
+    };
+    cast::Row { action, name, play: Box::new(play) }
 }
