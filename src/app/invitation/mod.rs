@@ -32,7 +32,11 @@ use crate::secrets::Token;
 pub enum Invited {
     Member(User),
     /// The link is there for who may hand it over.
-    Waiting { id: InvitationId, invitation: Invitation, link: Option<InvitationLink> },
+    Waiting {
+        id: InvitationId,
+        invitation: Invitation,
+        link: Option<InvitationLink>,
+    },
 }
 
 /// The link of an invitation; its token is shown now and never again.
