@@ -2,16 +2,16 @@
 
 use super::audit::{self, Event};
 use super::entity::knows_of;
-use super::existing::{existing, missing, name_of_existing};
+use super::existing::{missing, name_of_existing};
+use super::organization::find;
 use super::{App, Error, seat};
-use crate::access::{Action, ActionSet, Allowed, Caller, Licence, TeamRole};
+use crate::access::{Action, ActionSet, Allowed, Caller, TeamRole};
 use crate::db::repo::organization::{self, FoundOrganization};
 use crate::db::repo::{custom_role, entity};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
 use crate::domain::custom_role::{CustomRole, RoleName};
 use crate::domain::id::CustomRoleId;
-use crate::domain::name::EntityName;
 
 /// Of one organization; the list of them has no pages.
 const ROLES_MAX: usize = 200;
@@ -160,16 +160,6 @@ impl App {
         tracing::info!(custom_role.id = %id, "deleted a custom role");
         Ok(())
     }
-}
-
-fn find(
-    tx: &impl Read,
-    caller: &Caller,
-    action: Action,
-    name: &EntityName,
-    licence: &Licence,
-) -> Result<Allowed<FoundOrganization>, Error> {
-    existing(caller, action, organization::find(tx, caller, name)?, licence, || missing("organization", name))
 }
 
 /// A role of the organization, named by somebody who may define or delete one.

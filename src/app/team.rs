@@ -270,7 +270,7 @@ impl App {
     }
 }
 
-fn find(
+pub(super) fn find(
     tx: &impl Read,
     caller: &Caller,
     action: Action,

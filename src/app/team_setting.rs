@@ -58,7 +58,7 @@ impl App {
         let name = name_of_existing("team", team)?;
         let (caller, licence, no_code_saving) = (*caller, self.licence(), !self.system_settings().code_saving);
         let shown = self.db.read(move |tx| {
-            let found = find_team(tx, &caller, Action::TeamSettingsRead, &name, &licence)?;
+            let found = super::team::find(tx, &caller, Action::TeamSettingsRead, &name, &licence)?;
             let (own, enforced) = (team_setting::own(tx, found.id)?, team_setting::privacy(tx, found.organization)?);
             Ok::<_, Error>(ShownTeamSettings::of(own, enforced, no_code_saving))
         });
@@ -89,7 +89,7 @@ impl App {
         let default_visibility = change.default_visibility.as_deref().map(parse_visibility).transpose()?;
         let (caller, licence, no_code_saving) = (*caller, self.licence(), !self.system_settings().code_saving);
         let updated = self.db.write(move |tx| {
-            let found = find_team(tx, &caller, Action::TeamSettingsUpdate, &name, &licence)?;
+            let found = super::team::find(tx, &caller, Action::TeamSettingsUpdate, &name, &licence)?;
             let organization = organization::name_of(tx, found.organization)?;
             let organization =
                 organization.ok_or_else(|| DbError::Damaged("a team without its organization".into()))?;
@@ -289,16 +289,6 @@ fn words(privacy: OrganizationPrivacy) -> [(&'static str, &'static str); 6] {
         ("code_saving", word(privacy.code_saving)),
         ("default_visibility", privacy.default_visibility.map_or("free", Visibility::as_str)),
     ]
-}
-
-fn find_team(
-    tx: &impl Read,
-    caller: &Caller,
-    action: Action,
-    name: &EntityName,
-    licence: &Licence,
-) -> Result<Allowed<FoundTeam>, Error> {
-    existing(caller, action, team::find(tx, caller, name)?, licence, || missing("team", name))
 }
 
 fn find_organization(

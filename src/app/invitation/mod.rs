@@ -11,11 +11,11 @@ pub(super) use accept::accept_waiting;
 pub use accept::{Accepted, NewPerson, ShownInvitation};
 
 use super::audit::{self, Event};
-use super::existing::{existing, missing, name_of_existing};
+use super::existing::name_of_existing;
+use super::team::find;
 use super::{App, Error, team_role};
-use crate::access::{Action, Allowed, Caller, Licence};
+use crate::access::{Action, Caller};
 use crate::db::repo::invitation::NewInvitation;
-use crate::db::repo::team::FoundTeam;
 use crate::db::repo::{invitation, mail, organization as organizations, team, user};
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::audit::AuditAction;
@@ -234,16 +234,6 @@ fn write_mail(tx: &mut WriteTx<'_>, written: Option<&Mail>) -> Result<(), Error>
         Some(written) => Ok(mail::put(tx, written)?),
         None => Ok(()),
     }
-}
-
-fn find(
-    tx: &impl Read,
-    caller: &Caller,
-    action: Action,
-    name: &EntityName,
-    licence: &Licence,
-) -> Result<Allowed<FoundTeam>, Error> {
-    existing(caller, action, team::find(tx, caller, name)?, licence, || missing("team", name))
 }
 
 fn gone() -> Error {
