@@ -70,13 +70,14 @@ pub(super) fn weigh(
         witness.hear(Step::Sees(refusal != Refusal::Hidden));
         return Err(refusal);
     }
-    let granted = granted(caller, action, grants, witness);
+    let row = row_of(action, grants);
+    let granted = granted(caller, row, grants, witness);
     if granted != Granted::Yes {
         let refusal = refusal(caller, action, grants, granted);
         witness.hear(Step::Sees(refusal != Refusal::Hidden));
         return Err(refusal);
     }
-    let is_covered = caller.scope.covers(action);
+    let is_covered = caller.scope.covers(row);
     witness.hear(Step::KeyScope(caller.scope, is_covered));
     if !is_covered {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
@@ -124,7 +125,7 @@ pub enum Granted {
 }
 
 fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -> Refusal {
-    if !sees(caller, area_of_object(action), grants) {
+    if !sees(caller, area_of_object(row_of(action, grants)), grants) {
         return Refusal::Hidden;
     }
     let reason = match (caller.principal, granted) {
@@ -133,6 +134,15 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
         _ => Reason::Role,
     };
     Refusal::Forbidden { action, reason }
+}
+
+/// The row that says who may. In a project, whoever gives roles there gives each of them; what the row of giving
+/// view-only adds to that is the licence.
+pub(super) fn row_of(action: Action, grants: &Grants) -> Action {
+    match action {
+        Action::RoleAssignViewOnly if grants.visibility.is_some() => Action::ProjectMembers,
+        _ => action,
+    }
 }
 
 /// Deleting and restoring teams are rows of the organization, but what they name is a team: to whom it does not show
