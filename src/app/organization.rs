@@ -58,7 +58,7 @@ impl App {
         Ok(found.into_inner().organization)
     }
 
-    /// Gives it another name. Whoever used the old one, in a path or a script, has to change it.
+    /// Gives it another name. The old one leads to it, so that paths and scripts go on.
     pub async fn rename_organization(&self, caller: &Caller, name: &str, to: &str) -> Result<Organization, Error> {
         let name = name_of_existing("organization", name)?;
         let to = to.to_owned();
@@ -71,7 +71,11 @@ impl App {
             }
             let (organization, entity) = organization::rename(tx, &found, to)?;
             let event = Event::new(AuditAction::OrganizationUpdate).entity(organization.entity, &entity);
-            audit::record(tx, &caller, event.detail("old_name", &name).detail("name", &organization.name))?;
+            audit::record(
+                tx,
+                &caller,
+                event.detail("old_name", &found.organization.name).detail("name", &organization.name),
+            )?;
             Ok::<_, Error>((found.id, organization))
         });
         let (id, organization) = renamed.await?;

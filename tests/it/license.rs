@@ -132,7 +132,12 @@ fn a_licensed_role_is_given_with_a_licence_and_kept_without() {
         (&ada, "PUT", "/api/v1/organizations/default/members/bob", json!({ "role": "viewer" })),
         (&carol, "PUT", "/api/v1/projects/vision/p/members/dan", json!({ "role": "view_only" })),
         (&ada, "POST", "/api/v1/teams/vision/invitations", json!({ "email": "e@example.com", "role": "view_only" })),
-        (&ada, "POST", "/api/v1/organizations/default/invitations", json!({ "email": "e@example.com", "role": "viewer" })),
+        (
+            &ada,
+            "POST",
+            "/api/v1/organizations/default/invitations",
+            json!({ "email": "e@example.com", "role": "viewer" }),
+        ),
     ];
 
     for (key, method, path, body) in &ways {

@@ -19,6 +19,7 @@ mod people;
 mod privacy;
 mod profile;
 mod project_member;
+mod rename;
 mod role;
 mod run_list;
 mod run_many;

@@ -47,6 +47,7 @@ fn teams() -> Vec<Request> {
         request("team:read", "GET", "/api/v1/teams/vision/members", Value::Null),
         request("team:settings_read", "GET", "/api/v1/teams/vision/settings", Value::Null),
         request("team:settings_update", "PATCH", "/api/v1/teams/vision/settings", json!({ "code_saving": true })),
+        request("team:settings_update", "PATCH", "/api/v1/teams/vision", json!({ "name": "vision" })),
         request("team:member_add", "PUT", GUEST, role("member")).after("DELETE", GUEST, Value::Null),
         request("team:member_remove", "DELETE", GUEST, Value::Null).after("PUT", GUEST, role("member")),
         request("team:member_add", "GET", "/api/v1/teams/vision/invitations", Value::Null),

@@ -172,12 +172,15 @@ pub(in crate::app) fn accept_waiting(
     (id, person): (UserId, &User),
     licence: &Licence,
 ) -> Result<(), Error> {
-    for found in invitation::take_all(tx, &person.email)? {
+    for (invitation, found) in invitation::open_to(tx, &person.email, tx.now())? {
         match carry_out(tx, caller, &found, (id, person), licence) {
+            // It waits for them to accept it once there is a licence; they are made all the same.
+            Err(Error::Refused(Refusal::NotLicensed { .. })) => continue,
             // What they were invited into is gone.
             Err(Error::NotFound(_)) => {}
             other => other?,
         }
+        invitation::use_up(tx, invitation)?;
     }
     Ok(())
 }
