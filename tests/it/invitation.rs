@@ -1,7 +1,7 @@
 //! Invitations over REST and the command line: who may send, see, copy and take back which, and accepting one.
 
 use crate::browser::Browser;
-use crate::mail::MailServer;
+use crate::mail_server::MailServer;
 use crate::server::{Answer, Place, Server, wait_for};
 use serde_json::{Value, json};
 

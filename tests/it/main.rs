@@ -14,6 +14,7 @@ mod invitation;
 mod licence;
 mod license;
 mod mail;
+mod mail_server;
 mod organization;
 mod people;
 mod privacy;
