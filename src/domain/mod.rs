@@ -11,6 +11,8 @@ pub mod audit_chain;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
+/// Where bytes are kept.
+pub mod connector;
 pub mod custom_chart;
 /// What organizations add to the known roles.
 pub mod custom_role;

@@ -1,6 +1,7 @@
 //! Where bytes live: object stores, object keys, signed URLs, streaming.
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
+mod both;
 mod digest;
 pub mod download;
 pub mod layout;

@@ -1,6 +1,7 @@
 //! One object store, local directory or bucket, behind the few calls we make. Each call has a time limit, and each
 //! error is one of four things that a caller can act on.
 
+use super::both::Both;
 use super::layout::ObjectKey;
 use super::writer::Writer;
 use bytes::Bytes;
@@ -48,6 +49,12 @@ impl Store {
     /// Any other store.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
         Self { inner, local_root: None, call_timeout: CALL_TIMEOUT }
+    }
+
+    /// This store, with what is missing in it read from another.
+    pub fn reading_also(&self, also: &Store) -> Self {
+        let both = Both { home: Arc::clone(&self.inner), also: Arc::clone(&also.inner) };
+        Self { inner: Arc::new(both), ..self.clone() }
     }
 
     /// Stores an object that must not exist yet. After `Ok` it is on disk; after an error it may still
