@@ -1,6 +1,12 @@
 //! Connectors: where bytes are kept, and as whom the server goes there. What is kept here is without secrets, but for
 //! the sealed ones.
 
+pub mod address;
+mod query;
+mod spec;
+
+pub use spec::SpecError;
+
 use super::clock::Timestamp;
 use super::id::ConnectorId;
 use serde::{Deserialize, Serialize};
