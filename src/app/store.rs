@@ -9,11 +9,8 @@ use crate::domain::id::{ConnectorId, EntityId};
 use crate::storage::{Store, StoreError};
 use std::path::Path;
 
-/// A store, with what it takes to open it.
-enum Known {
-    Default,
-    Connector(ConnectorId, Connector),
-}
+/// What it takes to open a store; `None` is that of the instance.
+type Known = Option<(ConnectorId, Connector)>;
 
 impl App {
     /// The store of what an entity owns.
@@ -31,21 +28,17 @@ impl App {
     }
 
     fn open_store(&self, store: Known) -> Result<Store, Error> {
-        match store {
-            Known::Default => Ok(self.stores.default_store().clone()),
-            Known::Connector(id, connector) => {
-                let open = || match &connector.spec.place {
-                    Place::Local { directory } => Store::local(Path::new(directory)),
-                    _ => Err(StoreError::Unavailable(format!("connector {} cannot be opened", connector.name))),
-                };
-                Ok(self.stores.of_connector(id, connector.version, open)?)
-            }
-        }
+        let Some((id, connector)) = store else { return Ok(self.stores.default_store().clone()) };
+        let open = || match &connector.spec.place {
+            Place::Local { directory } => Store::local(Path::new(directory)),
+            _ => Err(StoreError::Unavailable(format!("connector {} cannot be opened", connector.name))),
+        };
+        Ok(self.stores.of_connector(id, connector.version, open)?)
     }
 }
 
 fn known(tx: &impl Read, id: StoreId) -> Result<Known, Error> {
-    let StoreId::Connector(id) = id else { return Ok(Known::Default) };
+    let StoreId::Connector(id) = id else { return Ok(None) };
     let gone = || StoreError::Unavailable(format!("connector {} is not there", id.0));
-    Ok(Known::Connector(id, connector::get(tx, id)?.ok_or_else(gone)?))
+    Ok(Some((id, connector::get(tx, id)?.ok_or_else(gone)?)))
 }
