@@ -59,7 +59,7 @@ impl MailServer {
         server
     }
 
-    fn configure(&self, command: &mut Command) {
+    pub fn configure(&self, command: &mut Command) {
         command.env("WEIGHHOUSE__SERVER__PUBLIC_URL", "https://w.example");
         command.env("WEIGHHOUSE__MAIL__HOST", self.address.ip().to_string());
         command.env("WEIGHHOUSE__MAIL__PORT", self.address.port().to_string());
