@@ -52,6 +52,9 @@ QUIET_CLIENT = {
     "WANDB__DISABLE_SETPROCTITLE": "true",
     "NO_PROXY": "127.0.0.1,localhost",
 }
+# The oldest two look for `distutils`, instead of which setuptools hands them all of itself unless told so.
+if sys.version_info < (3, 12):
+    QUIET_CLIENT["SETUPTOOLS_USE_DISTUTILS"] = "stdlib"
 
 
 @dataclass(frozen=True)
