@@ -64,7 +64,7 @@ if (($# > 0)); then
     shift
 fi
 
-# Most of the time of a version is waiting, so several files run at once, each group with a server of its own.
+# Much of the time of a version is waiting, so several files run at once, each group with a server of its own.
 workers=4
 ((${#versions[@]} > 1)) && workers=3
 run_tests() {
@@ -83,10 +83,12 @@ for version in "${versions[@]}"; do
 done
 $prepare_only && exit
 
-# The versions run at once too: one waits while another computes, and the last files of each leave processors free.
+# The versions run at once too: one waits while another computes, and the last files of one leave no processor idle.
 logs=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$logs"' EXIT
 declare -A running=()
+# Each is a group of processes, which is interrupted as from a terminal, so that it stops its servers.
+set -m
+trap 'for group in "${running[@]}"; do kill -INT -- "-$group" 2>/dev/null || true; done; wait; rm -rf "$logs"' EXIT
 for version in "${versions[@]}"; do
     run_tests "$version" "$@" >"$logs/$version" 2>&1 &
     running[$version]=$!
@@ -97,6 +99,7 @@ for version in "${versions[@]}"; do
     # What is there already, and the rest as it comes.
     tail -f -n +1 --pid="${running[$version]}" "$logs/$version"
     wait "${running[$version]}" || failed+=("$version")
+    unset "running[$version]"
 done
 if ((${#failed[@]} > 0)); then
     printf '\nfailed: %s\n' "${failed[*]}"
