@@ -30,7 +30,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WEIGHHOUSE_BINARY", REPOSITORY / "target/debug/weighhouse"))
 FOR_SCRIPTS = Path(__file__).with_name("for_scripts")
 START_SECONDS = 60
-SCRIPT_SECONDS = 120
+# Many times what any script takes, because beside other programs a script may wait long for its turn: see README.md.
+SCRIPT_SECONDS = 300
 END_SECONDS = 10
 LOG_LINES = 40
 # In the environment of a script and of all that it starts, whatever session that is in.
@@ -48,6 +49,8 @@ QUIET_CLIENT = {
     "WANDB__DISABLE_STATS": "true",
     "WANDB__DISABLE_META": "true",
     "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.1",
+    # Half a minute by default, which beside other programs may be too little for a service that is Python itself.
+    "WANDB__SERVICE_WAIT": str(SCRIPT_SECONDS),
     # A process that gives itself a title writes it over the environment by which `Process` finds it.
     "WANDB__DISABLE_SETPROCTITLE": "true",
     "NO_PROXY": "127.0.0.1,localhost",
@@ -220,6 +223,9 @@ class Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        # Takes note of its end at once. The service of the oldest client, which holds our pipe, ends when it sees that
+        # no process has the script's id; a zombie still has it, and stays one while we read the pipe to its end.
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def wait_for_line(self, wanted):
         """Reads on until a line is exactly `wanted`."""
@@ -267,15 +273,15 @@ class Process:
 
     def _abort(self):
         """Makes the script, and then each process that it started, print where its threads are, and end."""
-        for process in self._family():
+        for process in self.family():
             self.hung.append(what_it_does(process))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGABRT)
             deadline = time.monotonic() + 1
-            while process in self._family() and time.monotonic() < deadline:
+            while process in self.family() and time.monotonic() < deadline:
                 time.sleep(0.02)
 
-    def _family(self):
+    def family(self):
         """The script and what it started, oldest first, as far as the system tells the environment of processes."""
         found = []
         for environment in Path("/proc").glob("[0-9]*/environ"):
