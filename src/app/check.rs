@@ -83,7 +83,11 @@ impl App {
         size_bytes: u64,
         md5: [u8; 16],
     ) -> Option<String> {
-        match storage::digest(self.stores.for_entity(owner), key).await {
+        let store = match self.store_of(owner) {
+            Ok(store) => store,
+            Err(error) => return Some(format!("cannot be read: {error}")),
+        };
+        match storage::digest(&store, key).await {
             Ok((size, _)) if size != size_bytes => Some(format!("has {size} bytes and should have {size_bytes}")),
             Ok((_, found)) if found != md5 => Some("has other contents than were uploaded".to_owned()),
             Ok(_) => None,

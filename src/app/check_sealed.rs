@@ -59,7 +59,7 @@ impl App {
 
     async fn fault_of_sealed(&self, object: StoredObject, part: &SealedPart) -> Result<Option<String>, Error> {
         let key: ObjectKey = key_of(object);
-        let bytes = match self.stores.for_entity(part.owner).get(&key).await {
+        let bytes = match self.store_of(part.owner)?.get(&key).await {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound) => return Ok(Some("is missing".into())),
             Err(error) => return Ok(Some(format!("cannot be read: {error}"))),

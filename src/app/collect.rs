@@ -44,7 +44,7 @@ impl App {
 
     async fn remove(&self, garbage: Garbage) -> Result<(), Error> {
         if let Garbage::Object { owner, object } = garbage {
-            return Ok(self.stores.for_entity(owner).delete(&key_of(object)).await?);
+            return Ok(self.store_of(owner)?.delete(&key_of(object)).await?);
         }
         while !self.db.write(move |tx| Ok::<_, Error>(garbage::delete_lines(tx, &garbage, ROWS)?)).await? {}
         Ok(())

@@ -85,6 +85,8 @@ mod setup;
 pub mod sign_in;
 #[cfg(test)]
 mod sign_in_tests;
+/// Which store bytes are in.
+mod store;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.

@@ -164,7 +164,7 @@ impl App {
         let (segment, tickets) = announced.await?;
         self.may_be_cut_off("announced")?;
         for (kind, bytes) in &made.objects {
-            self.stores.for_entity(owner).put_new(&super::collect::key_of(kind(segment)), bytes.clone()).await?;
+            self.store_of(owner)?.put_new(&super::collect::key_of(kind(segment)), bytes.clone()).await?;
             self.may_be_cut_off("object put")?;
         }
         let part = made.part.map(|part| SealedPart { segment, ..part });

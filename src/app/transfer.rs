@@ -90,7 +90,7 @@ impl App {
         let (owner, object, ticket) = started.await?;
         let key = ObjectKey::run_file(object);
         let expected = self.expected(declared_bytes, self.settings.upload_bytes);
-        let received = receive(self.stores.for_entity(owner), &key, body, &expected).await?;
+        let received = receive(&self.store_of(owner)?, &key, body, &expected).await?;
         if wanted_md5.is_some_and(|wanted| wanted != received.md5) {
             let why = "the bytes that arrived have another MD5 than declared; send them again";
             return Err(Error::Interrupted(why.into()));
@@ -144,7 +144,7 @@ impl App {
         });
         let (path, owner) = found.await?.ok_or_else(gone)?;
         let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();
-        let bytes = Download::open(self.stores.for_entity(owner), &ObjectKey::run_file(object)).await?;
+        let bytes = Download::open(&self.store_of(owner)?, &ObjectKey::run_file(object)).await?;
         Ok(FileDownload { content_type, bytes })
     }
 
@@ -156,7 +156,7 @@ impl App {
             let blob = blob::get(tx, object)?.ok_or_else(gone)?;
             if blob::is_used_by(tx, &found, object)? { Ok(blob) } else { Err(gone()) }
         })?;
-        let bytes = Download::open(self.stores.for_entity(blob.owner), &ObjectKey::blob(object)).await?;
+        let bytes = Download::open(&self.store_of(blob.owner)?, &ObjectKey::blob(object)).await?;
         Ok(FileDownload { content_type: "application/octet-stream".into(), bytes })
     }
 
@@ -168,7 +168,7 @@ impl App {
             Ok::<_, Error>(found)
         })?;
         let contents = found.contents.ok_or_else(gone)?;
-        let store = self.stores.for_entity(found.owner);
+        let store = &self.store_of(found.owner)?;
         let bytes = Download::open(store, &ObjectKey::manifest(contents.object)).await?;
         Ok(FileDownload { content_type: "application/json".into(), bytes })
     }
@@ -179,7 +179,7 @@ impl App {
             let found = existing(&caller, Action::RunRead, run::get(tx, &caller, run)?, &licence, gone)?;
             Ok::<_, Error>(stream::segment_owner(tx, &found, segment)?)
         });
-        let store = self.stores.for_entity(owner.await?.ok_or_else(gone)?);
+        let store = &self.store_of(owner.await?.ok_or_else(gone)?)?;
         let bytes = Download::open(store, &ObjectKey::segment(segment)).await?;
         Ok(FileDownload { content_type: "application/vnd.apache.parquet".into(), bytes })
     }

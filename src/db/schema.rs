@@ -4,6 +4,7 @@ mod account;
 mod activity;
 mod artifact;
 mod audit;
+mod connector;
 mod licence;
 mod mail;
 mod people;
@@ -24,15 +25,16 @@ use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName}
 use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::connector::{Connector, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
-    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, CustomChartId,
-    CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId, OrganizationId,
-    OutsideImageId, ProjectId, ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
+    AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, ConnectorId,
+    CustomChartId, CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId,
+    OrganizationId, OutsideImageId, ProjectId, ResetLinkId, RunId, SegmentId, SessionId, SweepId, UserId,
 };
 use crate::domain::invitation::Invitation;
 use crate::domain::lease::Lease;
@@ -275,6 +277,12 @@ pub const AUDIT_BY_ORGANIZATION: Index<(OrganizationId, Timestamp, u64)> = Index
 /// Work that one process at a time does, by its name.
 pub const LEASES: Table<String, Lease> = Table::new(165, "leases");
 
+pub const CONNECTORS: Table<ConnectorId, Connector> = Table::new(200, "connectors");
+/// By the name in lower case.
+pub const CONNECTOR_BY_NAME: Unique<String, ConnectorId> = Unique::new(201, "connector_by_name");
+pub const TEAM_STORES: Table<EntityId, TeamStore> = Table::new(202, "team_stores");
+pub const TEAMS_IN_STORE: Index<(ConnectorId, EntityId)> = Index::new(203, "teams_in_store");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -290,6 +298,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_SETTINGS,
         &ORGANIZATION_PRIVACY,
         &TEAM_PROFILES,
+        &CONNECTORS,
+        &TEAM_STORES,
         &AVATARS,
         &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,
@@ -408,6 +418,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         DUE_MAILS.space,
         AUDIT_BY_TIME.space,
         AUDIT_BY_ORGANIZATION.space,
+        CONNECTOR_BY_NAME.space,
+        TEAMS_IN_STORE.space,
     ],
     others: &[ID_BLOCKS],
 };

@@ -72,4 +72,5 @@ ids! {
     AgentId = 21;
     /// An image of another host in an introduction.
     OutsideImageId = 64;
+    ConnectorId = 80;
 }

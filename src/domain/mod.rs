@@ -11,6 +11,8 @@ pub mod audit_chain;
 /// Lines as the database keeps them until they are sealed.
 pub mod chunk;
 pub mod clock;
+/// Where bytes are kept.
+pub mod connector;
 pub mod custom_chart;
 /// What organizations add to the known roles.
 pub mod custom_role;
@@ -40,6 +42,8 @@ pub mod name;
 pub mod network;
 /// Where a request came from.
 pub mod origin;
+/// Which addresses the server goes to.
+pub mod outbound;
 /// Bytes as text.
 pub mod pem;
 pub mod project;

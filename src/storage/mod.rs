@@ -1,9 +1,14 @@
 //! Where bytes live: object stores, object keys, signed URLs, streaming.
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
+mod both;
 mod digest;
+pub mod direct;
 pub mod download;
+mod error;
+pub mod http;
 pub mod layout;
+mod provider;
 pub mod range;
 mod router;
 pub mod sign;
@@ -15,6 +20,8 @@ mod writer;
 mod broken_store;
 
 pub use digest::digest;
+pub use direct::{Direct, SignedUrl};
+pub use error::StoreError;
 pub use layout::ObjectKey;
 pub use router::Stores;
-pub use store::{Store, StoreError};
+pub use store::{ObjectFacts, Store};

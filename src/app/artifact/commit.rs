@@ -186,7 +186,7 @@ impl App {
     async fn read_manifest(&self, manifest: &Manifest) -> Result<ManifestFile, Error> {
         let contents = manifest.contents.as_ref().ok_or_else(|| missing("manifest", &manifest.name))?;
         let key = ObjectKey::manifest(contents.object);
-        let bytes = self.stores.for_entity(manifest.owner).get(&key).await?;
+        let bytes = self.store_of(manifest.owner)?.get(&key).await?;
         let parsed = blocking(move || ManifestFile::parse(&bytes)).await?;
         parsed.map_err(|why| Error::invalid("artifactID", &why))
     }
@@ -250,10 +250,10 @@ impl App {
         let (draft, leave_secs) = (found.project(Clone::clone), self.settings.write_url_secs);
         let permitted = self.db.write(move |tx| blob::permit_upload(tx, &draft, md5, leave_secs).map_err(Error::from));
         let (upload, permit) = permitted.await?;
-        let download = Download::open(self.stores.for_entity(from), &ObjectKey::blob(from_object)).await?;
+        let download = Download::open(&self.store_of(from)?, &ObjectKey::blob(from_object)).await?;
         let size_bytes = download.size_bytes();
         let expected = Expected { md5: Some(md5), ..self.expected(Some(size_bytes), None) };
-        let (store, key) = (self.stores.for_entity(permit.owner), ObjectKey::blob(permit.object));
+        let (store, key) = (&self.store_of(permit.owner)?, ObjectKey::blob(permit.object));
         receive(store, &key, download.into_stream(0..size_bytes), &expected).await?;
         let owner = permit.owner;
         let arrived = self.db.write(move |tx| blob::arrived(tx, upload, &permit, size_bytes).map_err(Error::from));
@@ -331,7 +331,7 @@ impl App {
         let (object, ticket, uploaded_at) = announced.await?;
         let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(bytes))]);
         let key = ObjectKey::manifest(object);
-        let received = receive(self.stores.for_entity(owner), &key, body, &self.expected(None, None)).await?;
+        let received = receive(&self.store_of(owner)?, &key, body, &self.expected(None, None)).await?;
         let contents = FileContents { object, owner, size_bytes: received.size_bytes, md5: received.md5, uploaded_at };
         let merged = Manifest {
             artifact: found.id,

@@ -202,7 +202,7 @@ impl App {
             upload::read_to_end(body, &expected).await?;
             return Ok(md5);
         }
-        let received = receive(self.stores.for_entity(owner), &ObjectKey::blob(object), body, &expected).await?;
+        let received = receive(&self.store_of(owner)?, &ObjectKey::blob(object), body, &expected).await?;
         let size_bytes = received.size_bytes;
         let arrived = self.db.write(move |tx| blob::arrived(tx, id, &permitted, size_bytes).map_err(Error::from));
         match arrived.await? {
@@ -240,7 +240,7 @@ impl App {
             return Ok(contents.md5);
         }
         let key = ObjectKey::manifest(object);
-        let received = receive(self.stores.for_entity(known.owner), &key, body, &expected).await?;
+        let received = receive(&self.store_of(known.owner)?, &key, body, &expected).await?;
         let (size_bytes, md5, owner) = (received.size_bytes, received.md5, known.owner);
         let arrived = self.db.write(move |tx| {
             let contents = FileContents { object, owner, size_bytes, md5, uploaded_at: tx.now() };

@@ -156,7 +156,7 @@ impl App {
         if let Some(known) = self.history.get(&cached) {
             return Ok(known);
         }
-        let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::level_of_detail(part.segment)).await;
+        let bytes = self.store_of(part.owner)?.get(&ObjectKey::level_of_detail(part.segment)).await;
         let (bytes, key) = (bytes?, key.to_owned());
         let read = move || Ok(LodReader::open(bytes)?.buckets(&key)?);
         let buckets = Arc::new(self.on_pool(read).await?);

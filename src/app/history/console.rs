@@ -42,7 +42,7 @@ impl App {
         if let Some(known) = self.history.get(&key) {
             return Ok(known);
         }
-        let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::console(part.segment)).await;
+        let bytes = self.store_of(part.owner)?.get(&ObjectKey::console(part.segment)).await;
         let bytes = bytes?;
         let lines = self.on_pool(move || decode_lines(&bytes).map_err(|e| DbError::Damaged(e.to_string()).into()));
         let lines = Arc::new(lines.await?);

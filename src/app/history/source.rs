@@ -89,7 +89,7 @@ impl App {
         if let Some(reader) = self.history.get::<Reader>(&key) {
             return Ok(reader);
         }
-        let bytes = self.stores.for_entity(part.owner).get(&ObjectKey::segment(part.segment)).await;
+        let bytes = self.store_of(part.owner)?.get(&ObjectKey::segment(part.segment)).await;
         let bytes = bytes?;
         let size = bytes.len();
         let reader = self.on_pool(move || Ok(Reader::open(bytes)?)).await?;

@@ -21,7 +21,7 @@ impl App {
         if contents.size_bytes > BYTES_MAX {
             return Ok(None);
         }
-        let store = self.stores.for_entity(contents.owner);
+        let store = &self.store_of(contents.owner)?;
         let download = Download::open(store, &ObjectKey::run_file(contents.object)).await?;
         let size_bytes = download.size_bytes();
         let mut text = Vec::new();

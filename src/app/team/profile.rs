@@ -185,7 +185,7 @@ impl App {
     }
 
     async fn open_image(&self, image: StoredImage) -> Result<FileDownload, Error> {
-        let store = self.stores.for_entity(image.owner);
+        let store = &self.store_of(image.owner)?;
         let bytes = Download::open(store, &ObjectKey::image(image.object)).await?;
         Ok(FileDownload::of(image.format.content_type().to_owned(), bytes))
     }
@@ -199,7 +199,7 @@ impl App {
         bytes: Bytes,
     ) -> Result<StoredImage, Error> {
         let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
-        let store = self.stores.for_entity(owner);
+        let store = &self.store_of(owner)?;
         let received = receive(store, &ObjectKey::image(object), body, &Expected::default()).await?;
         Ok(StoredImage {
             object,

@@ -6,6 +6,8 @@ pub mod api_key;
 pub mod artifact;
 pub mod audit;
 pub mod audit_log;
+/// Connectors, and what is in them.
+pub mod connector;
 pub mod custom_chart;
 pub mod custom_role;
 pub mod entity;
