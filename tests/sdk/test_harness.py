@@ -34,11 +34,9 @@ def test_a_script_that_does_not_print_its_line_is_ended_too(client, monkeypatch)
     assert script.wait(expect=None).exit_code != 0
 
 
-def test_a_script_has_ended_although_another_session_waits_for_its_end(client, monkeypatch):
-    monkeypatch.setattr(harness, "SCRIPT_SECONDS", 60)
-
+def test_a_script_has_ended_although_another_session_waits_for_its_end(run_script):
     # As the service of the oldest client does when the script gave it up.
-    script = client.run(
+    script = run_script(
         """
         import subprocess
         wait = "import os, sys, time\\nwhile os.path.exists(f'/proc/{sys.argv[1]}'): time.sleep(0.1)\\nprint('it ended')"
