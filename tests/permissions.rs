@@ -61,8 +61,6 @@ const NOT_SERVED: &[&str] = &[
     "connector:define",
     "connector:attach",
     "connector:test",
-    "connector:migrate",
-    "storage:gc",
     // On the admin socket alone, which lets nobody in but the operator.
     "system:backup",
 ];

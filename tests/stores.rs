@@ -4,6 +4,8 @@
 
 #[path = "stores/case.rs"]
 mod case;
+#[path = "stores/copy.rs"]
+mod copy;
 #[path = "stores/direct.rs"]
 mod direct;
 #[expect(dead_code, reason = "each test uses part of what they share")]
@@ -85,4 +87,23 @@ async fn a_double_of_gcs_holds_objects_and_takes_what_we_sign() {
     case::all(&store, &same_bucket).await;
     direct::all(&store).await;
     direct::parts(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_go_whole_from_a_directory_to_s3_to_azure_to_a_double_of_gcs_and_back() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("gcs")).unwrap();
+    let s3 = s3::S3Server::start(&directory.path().join("s3"));
+    let azure = azure::AzureServer::start();
+    let gcs = gcs::GcsDouble::start(&directory.path().join("gcs"));
+    let local = |name: &str| connect(&format!("file://{}/{name}", directory.path().display()));
+
+    copy::through_all(&[
+        local("one"),
+        connect(&s3.connector_address(s3::TEAM_A, "moved")),
+        connect(&azure.connector_address(azure::TEAM_A, "moved")),
+        connect(&gcs.connector_address(gcs::TEAM_A, "moved")),
+        local("two"),
+    ])
+    .await;
 }

@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use tokio::sync::mpsc;
 
 /// Lines that may wait for the reader.
-const LINES_WAITING: usize = 256;
+pub(super) const LINES_WAITING: usize = 256;
 
 pub(super) fn router() -> Router<Shared> {
     Router::new()
@@ -152,13 +152,13 @@ async fn check_audit_log(
 }
 
 /// An error after the answer has begun: the last line says so.
-fn refused(error: &Error) -> Value {
+pub(super) fn refused(error: &Error) -> Value {
     let (_, code) = status_of(error);
     json!({ "error": { "code": code, "message": message_of(error) } })
 }
 
 /// The lines as they come. The work goes on as long as somebody reads.
-fn answer(work: impl Future<Output = ()> + Send + 'static, waiting: mpsc::Receiver<String>) -> Response {
+pub(super) fn answer(work: impl Future<Output = ()> + Send + 'static, waiting: mpsc::Receiver<String>) -> Response {
     let lines = stream::unfold(waiting, async |mut waiting| {
         let line = waiting.recv().await?;
         Some((Bytes::from(line + "\n"), waiting))

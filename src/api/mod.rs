@@ -1,6 +1,8 @@
 //! Adapters: HTTP, GraphQL and REST on the outside, calls to `app` on the inside.
 
 mod admin;
+/// Going through stores, for the operator.
+mod admin_storage;
 /// How requests about one's own account arrive.
 mod arrival;
 mod artifact_file;

@@ -8,7 +8,7 @@ use super::graphql::{self, ClientSchema};
 use super::http::body::Intake;
 use super::http::budget::BodyBudget;
 use super::http::visit::Proxies;
-use super::{admin, rest, session_cookie, storage};
+use super::{admin, admin_storage, rest, session_cookie, storage};
 use crate::access::Caller;
 use crate::app::{App, Error};
 use crate::domain::origin::{ClientVersion, Origin};
@@ -70,7 +70,7 @@ impl Shared {
 pub fn router(app: App, door: Door, options: Options) -> Router {
     let intake = Intake::new(options.budget.clone(), options.body_idle);
     let admin = match door {
-        Door::Admin => admin::router(),
+        Door::Admin => admin::router().merge(admin_storage::router()),
         Door::Public => Router::new(),
     };
     rest::routes::router()

@@ -1,7 +1,6 @@
 //! Reading what was sealed: every part of every run's streams, as far as each object, to its last row.
 
 use super::check::CheckedObjects;
-use super::collect::key_of;
 use super::{App, Error};
 use crate::access::{Action, Caller};
 use crate::db::repo::stream::{self, ListedPart, PartKey};
@@ -42,7 +41,7 @@ impl App {
             return Ok(());
         }
         for object in StoredObject::of_part(stream, listed.part.segment) {
-            if matches!(object, StoredObject::Detail(_)) && !listed.part.has_detail {
+            if matches!(object, StoredObject::Detail(_)) && listed.part.detail.is_none() {
                 continue;
             }
             checked.objects += 1;
@@ -51,22 +50,22 @@ impl App {
             let (key, segment) = (listed.key, listed.part.segment);
             let now = self.db.read(move |tx| stream::part(tx, &key).map_err(Error::from)).await?;
             if now.is_some_and(|part| part.segment == segment) {
-                checked.faults.push(format!("object `{}` of {part_name} {fault}", key_of(object)));
+                checked.faults.push(format!("object `{}` of {part_name} {fault}", ObjectKey::of_object(object)));
             }
         }
         Ok(())
     }
 
     async fn fault_of_sealed(&self, object: StoredObject, part: &SealedPart) -> Result<Option<String>, Error> {
-        let key: ObjectKey = key_of(object);
+        let key: ObjectKey = ObjectKey::of_object(object);
         let bytes = match self.store_of(part.owner)?.get(&key).await {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound) => return Ok(Some("is missing".into())),
             Err(error) => return Ok(Some(format!("cannot be read: {error}"))),
         };
         let size_bytes = bytes.len() as u64;
-        if !matches!(object, StoredObject::Detail(_)) && size_bytes != part.object_bytes {
-            return Ok(Some(format!("has {size_bytes} bytes and should have {}", part.object_bytes)));
+        if !matches!(object, StoredObject::Detail(_)) && size_bytes != part.object.size_bytes {
+            return Ok(Some(format!("has {size_bytes} bytes and should have {}", part.object.size_bytes)));
         }
         let part = part.clone();
         let inspect = move || match object {
@@ -97,7 +96,7 @@ fn name_of(stream: Stream) -> &'static str {
 fn is_of_same_object(one: &SealedPart, other: &SealedPart) -> bool {
     let facts = |part: &SealedPart| {
         let steps = (part.min_step, part.max_step);
-        (part.owner, part.rows, steps, part.has_detail, part.object_bytes)
+        (part.owner, part.rows, steps, part.detail, part.object)
     };
     facts(one) == facts(other)
 }

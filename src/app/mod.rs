@@ -45,8 +45,12 @@ pub mod licence;
 mod liveness;
 /// Sending mails.
 pub mod mail;
+/// Teams whose bytes go from one store to another.
+pub mod migration;
 /// Organizations.
 pub mod organization;
+/// What lies in stores and nothing leads to.
+pub mod orphan;
 /// Pages of lists.
 pub mod page;
 /// Changing passwords, and links for who lost theirs.
@@ -61,6 +65,8 @@ pub mod project_member;
 pub mod run;
 /// Listing and counting runs.
 pub mod run_list;
+/// Reading stored bytes again.
+pub mod scrub;
 /// Sealing the newest lines of runs.
 pub mod seal;
 #[cfg(test)]
@@ -85,6 +91,10 @@ pub mod sign_in;
 mod sign_in_tests;
 /// Which store bytes are in.
 mod store;
+#[cfg(test)]
+pub(crate) mod stored_testing;
+#[cfg(test)]
+mod stored_tests;
 /// Taking in what clients stream into runs.
 pub mod stream;
 /// Sweeps.
@@ -103,8 +113,9 @@ pub mod transfer;
 mod transfer_tests;
 /// Emptying the trash.
 mod trash;
-/// People.
+/// How many bytes entities have stored.
 pub mod usage;
+/// People.
 pub mod user;
 
 pub use error::{Error, Trouble};
@@ -218,6 +229,8 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("cannot read the system settings: {0}")]
     Settings(Error),
+    #[error("cannot read the connectors: {0}")]
+    Connectors(Error),
     #[error("cannot read the licence: {0}")]
     Licence(Error),
     #[error("cannot make the first organization: {0}")]
@@ -253,6 +266,9 @@ pub struct App {
     fetcher: Arc<Fetcher>,
     /// What was read and is not yet written into the audit log.
     reads: Arc<audit::Reads>,
+    /// Somebody has asked for work on migrations.
+    migrations_due: Arc<tokio::sync::Notify>,
+    usages: Arc<usage::Usages>,
     /// This process, for work that one at a time does.
     worker: WorkerId,
     /// Runs that were silent while the server was down have not crashed for it.
@@ -301,12 +317,15 @@ impl App {
             settings,
             clock,
             reads: Arc::default(),
+            migrations_due: Arc::default(),
+            usages: Arc::default(),
             worker: WorkerId(u64::from_ne_bytes(random_bytes())),
             started_at,
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
         app.open_licence().await.map_err(OpenError::Licence)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        app.remove_unfinished().await.map_err(OpenError::Connectors)?;
         Ok(app)
     }
 

@@ -21,6 +21,7 @@ use crate::history::facts::{LastRow, RowFacts};
 use crate::history::lod::write_lod;
 use crate::history::newest::newest_rows;
 use crate::history::segment::{Segment, SegmentError, write_segment};
+use crate::storage::{ObjectKey, content_of};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -164,7 +165,7 @@ impl App {
         let (segment, tickets) = announced.await?;
         self.may_be_cut_off("announced")?;
         for (kind, bytes) in &made.objects {
-            self.store_of(owner)?.put_new(&super::collect::key_of(kind(segment)), bytes.clone()).await?;
+            self.store_of(owner)?.put_new(&ObjectKey::of_object(kind(segment)), bytes.clone()).await?;
             self.may_be_cut_off("object put")?;
         }
         let part = made.part.map(|part| SealedPart { segment, ..part });
@@ -281,8 +282,8 @@ fn make(tail: &Tail) -> Result<Made, Error> {
         last_step: None,
         is_lossless: false,
         is_sparse: false,
-        has_detail: false,
-        object_bytes: 0,
+        object: content_of(&[]),
+        detail: None,
     };
     match tail.stream {
         Stream::Console => make_console(tail, &part),
@@ -298,7 +299,7 @@ fn make_console(tail: &Tail, part: &SealedPart) -> Result<Made, Error> {
         lines.extend((chunk.first_line..).zip(text.split_terminator('\n').map(str::to_owned)));
     }
     let bytes = Bytes::from(encode_lines(&lines).map_err(|why| DbError::Unavailable(why.to_string()))?);
-    let part = SealedPart { rows: lines.len() as u64, object_bytes: bytes.len() as u64, ..part.clone() };
+    let part = SealedPart { rows: lines.len() as u64, object: content_of(&bytes), ..part.clone() };
     Ok(Made { part: Some(part), objects: vec![(StoredObject::Console, bytes)], facts: None })
 }
 
@@ -321,13 +322,13 @@ fn make_rows(tail: &Tail, part: &SealedPart) -> Result<Made, Error> {
         max_step: segment.meta.max_step,
         is_lossless: segment.meta.is_lossless,
         is_sparse: segment.meta.is_sparse,
-        object_bytes: bytes.len() as u64,
+        object: content_of(&bytes),
         ..part.clone()
     };
     let mut objects: Vec<(ObjectKind, Bytes)> = vec![(StoredObject::Segment, bytes)];
     if tail.stream == Stream::History {
         let detail = write_lod(&gather(&kept, Pick::Leaves)?.into_columns())?;
-        part.has_detail = detail.is_some();
+        part.detail = detail.as_deref().map(content_of);
         objects.extend(detail.map(|detail| (StoredObject::Detail as ObjectKind, Bytes::from(detail))));
     }
     let facts = facts.encode()?;

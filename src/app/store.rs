@@ -27,6 +27,39 @@ impl App {
         })
     }
 
+    /// One store, whoever has bytes in it; nothing when its connector is gone.
+    pub(super) fn find_store(&self, id: StoreId) -> Result<Option<Store>, Error> {
+        let is_gone = self.db.look_up(|tx| match id {
+            StoreId::Connector(id) => Ok::<_, Error>(connector::get(tx, id)?.is_none()),
+            StoreId::Default => Ok(false),
+        })?;
+        if is_gone { Ok(None) } else { self.store_at(id).map(Some) }
+    }
+
+    /// One store that has to be there.
+    pub(super) fn store_at(&self, id: StoreId) -> Result<Store, Error> {
+        let known = self.db.look_up(|tx| known(tx, id))?;
+        self.open_store(known)
+    }
+
+    /// Removes what a crash has cut off in directories of connectors. One that cannot be read keeps no server from starting.
+    pub(super) async fn remove_unfinished(&self) -> Result<(), Error> {
+        for id in self.db.read(|tx| connector::ids(tx).map_err(Error::from)).await? {
+            let removed = match self.store_at(StoreId::Connector(id)) {
+                Ok(store) => store.remove_unfinished().await.map_err(Error::from),
+                Err(error) => Err(error),
+            };
+            match removed {
+                Ok(0) => {}
+                Ok(removed) => {
+                    tracing::info!(connector.id = %id, removed, "removed the parts of uploads that were cut off");
+                }
+                Err(error) => tracing::warn!(connector.id = %id, %error, "a store cannot be opened"),
+            }
+        }
+        Ok(())
+    }
+
     fn open_store(&self, store: Known) -> Result<Store, Error> {
         let Some((id, connector)) = store else { return Ok(self.stores.default_store().clone()) };
         let open = || match &connector.spec.place {

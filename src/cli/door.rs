@@ -96,6 +96,11 @@ impl Door {
         Ok(Self(Way::Directory { router, _lock: lock }))
     }
 
+    /// Whether a server is there, which goes on working when the command has ended.
+    pub fn is_served(&self) -> bool {
+        matches!(self.0, Way::Socket { .. })
+    }
+
     /// One request; the answer's JSON, or null when it has none.
     pub async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let answer = self.send(method, path, body).await?;

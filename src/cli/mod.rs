@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod check;
 mod check_config;
+mod connector;
 mod db;
 mod door;
 mod invitation;
@@ -20,6 +21,7 @@ mod role;
 mod serve;
 mod service_account;
 mod settings;
+mod storage;
 mod team;
 mod team_setting;
 mod user;
@@ -77,6 +79,12 @@ enum Command {
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
+    /// Where bytes are kept.
+    #[command(subcommand)]
+    Connector(connector::Connector),
+    /// What is stored: how much, whether it is whole, and what nothing leads to.
+    #[command(subcommand)]
+    Storage(storage::Storage),
     /// Make, list and delete accounts that are no people.
     #[command(subcommand)]
     ServiceAccount(service_account::ServiceAccount),
@@ -128,6 +136,8 @@ pub fn run() -> ExitCode {
         Command::Mail(command) => mail::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
+        Command::Connector(command) => connector::run(command),
+        Command::Storage(command) => storage::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

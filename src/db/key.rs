@@ -2,7 +2,9 @@
 //! The parent comes first, so that listing its children is a prefix scan.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::id::Id;
+use crate::domain::connector::StoreId;
+use crate::domain::garbage::StoredObject;
+use crate::domain::id::{ConnectorId, Id, ObjectId, SegmentId};
 use crate::domain::stream::Stream;
 
 /// Part of a key, or a whole one.
@@ -59,6 +61,54 @@ impl Key for Stream {
     fn read(bytes: &mut &[u8]) -> Option<Self> {
         let number = u8::read(bytes)?;
         Stream::ALL.into_iter().find(|stream| *stream as u8 == number)
+    }
+}
+
+/// By kind, then by id. The numbers are stored: never reuse one.
+impl Key for StoredObject {
+    fn write(&self, out: &mut Vec<u8>) {
+        let (kind, id) = match self {
+            Self::RunFile(object) => (1_u8, object.0),
+            Self::Blob(object) => (2, object.0),
+            Self::Manifest(object) => (3, object.0),
+            Self::Segment(segment) => (4, segment.0),
+            Self::Detail(segment) => (5, segment.0),
+            Self::Console(segment) => (6, segment.0),
+            Self::Image(object) => (7, object.0),
+        };
+        (kind, id).write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let (kind, id) = <(u8, u64)>::read(bytes)?;
+        Some(match kind {
+            1 => Self::RunFile(ObjectId(id)),
+            2 => Self::Blob(ObjectId(id)),
+            3 => Self::Manifest(ObjectId(id)),
+            4 => Self::Segment(SegmentId(id)),
+            5 => Self::Detail(SegmentId(id)),
+            6 => Self::Console(SegmentId(id)),
+            7 => Self::Image(ObjectId(id)),
+            _ => return None,
+        })
+    }
+}
+
+/// No connector has the number 0.
+impl Key for StoreId {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Default => 0,
+            Self::Connector(id) => id.0,
+        }
+        .write(out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some(match u64::read(bytes)? {
+            0 => Self::Default,
+            id => Self::Connector(ConnectorId(id)),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod audit;
 mod connector;
 mod licence;
 mod mail;
+mod moving;
 mod people;
 mod profile;
 mod role;
@@ -25,12 +26,12 @@ use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName}
 use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
-use crate::domain::connector::{Connector, TeamStore};
+use crate::domain::connector::{Connector, StoreId, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
 use crate::domain::file::RunFile;
-use crate::domain::garbage::Garbage;
+use crate::domain::garbage::{Garbage, StoredObject};
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, ConnectorId,
     CustomChartId, CustomRoleId, EntityId, FileId, IdKind, InvitationId, JobId, MailId, ManifestId, ObjectId,
@@ -40,9 +41,12 @@ use crate::domain::invitation::Invitation;
 use crate::domain::lease::Lease;
 use crate::domain::licence::{Deployment, InstalledLicence, LatestTime};
 use crate::domain::mail::Mail;
+use crate::domain::migration::{Migration, Straggler};
+use crate::domain::orphan::StoreReport;
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
+use crate::domain::scrub::{Finding, Scrubbing};
 use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::second_factor::SecondFactor;
 use crate::domain::session::Session;
@@ -283,6 +287,26 @@ pub const CONNECTOR_BY_NAME: Unique<String, ConnectorId> = Unique::new(201, "con
 pub const TEAM_STORES: Table<EntityId, TeamStore> = Table::new(202, "team_stores");
 pub const TEAMS_IN_STORE: Index<(ConnectorId, EntityId)> = Index::new(203, "teams_in_store");
 
+/// Whose stores objects are in that belong to one record alone: run files, blobs, manifests and pictures.
+pub const OBJECTS_BY_OWNER: Index<(EntityId, StoredObject)> = Index::new(220, "objects_by_owner");
+/// The same for those that several runs may share.
+pub const PARTS_BY_OWNER: Index<(EntityId, (SegmentId, RunId, Stream, u32))> = Index::new(222, "parts_by_owner");
+pub const PICTURES_BY_OBJECT: Index<(ObjectId, EntityId)> = Index::new(226, "pictures_by_object");
+/// Objects that are announced or to be removed.
+pub const GARBAGE_BY_OBJECT: Index<(StoredObject, (Timestamp, JobId))> = Index::new(225, "garbage_by_object");
+pub const GARBAGE_BY_OWNER: Index<(EntityId, (Timestamp, JobId))> = Index::new(221, "garbage_by_owner");
+
+/// The newest migration of each team that ever had one.
+pub const MIGRATIONS: Table<EntityId, Migration> = Table::new(223, "migrations");
+/// Objects that came into the store that a team is leaving.
+pub const STRAGGLERS: Table<(EntityId, StoredObject), Straggler> = Table::new(224, "stragglers");
+/// How far reading everything again has come.
+pub const SCRUBBING: Table<(), Scrubbing> = Table::new(227, "scrubbing");
+/// Objects that are missing or damaged.
+pub const FINDINGS: Table<(EntityId, StoredObject), Finding> = Table::new(228, "findings");
+/// What was in each store when it was last gone through.
+pub const STORE_REPORTS: Table<StoreId, StoreReport> = Table::new(229, "store_reports");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -300,6 +324,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_PROFILES,
         &CONNECTORS,
         &TEAM_STORES,
+        &MIGRATIONS,
+        &STRAGGLERS,
+        &SCRUBBING,
+        &FINDINGS,
+        &STORE_REPORTS,
         &AVATARS,
         &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,
@@ -420,6 +449,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         AUDIT_BY_ORGANIZATION.space,
         CONNECTOR_BY_NAME.space,
         TEAMS_IN_STORE.space,
+        OBJECTS_BY_OWNER.space,
+        PARTS_BY_OWNER.space,
+        PICTURES_BY_OBJECT.space,
+        GARBAGE_BY_OBJECT.space,
+        GARBAGE_BY_OWNER.space,
     ],
     others: &[ID_BLOCKS],
 };

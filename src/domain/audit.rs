@@ -81,6 +81,7 @@ audit_actions! {
     SettingUpdate           "system:update_setting";
     LicenceInstall          "system:install_license";
     ConnectorChange         "connector:change";
+    ConnectorMigrate        "connector:migrate";
     AuditRead               "audit:read";
     AccessExplain           "access:explain";
 }

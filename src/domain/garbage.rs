@@ -1,6 +1,7 @@
 //! What is to be removed outside of the transaction that made it superfluous: objects in a store, and lines in the
 //! database that are too many to delete at once.
 
+use super::connector::StoreId;
 use super::id::{ArtifactId, EntityId, ObjectId, RunId, SegmentId};
 use super::stream::Stream;
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,13 @@ use serde::{Deserialize, Serialize};
 /// One thing to be removed. Removing it twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Garbage {
-    /// In the store of the owner.
-    Object { owner: EntityId, object: StoredObject },
+    /// In a store of the owner: the one where new objects went when this was written, and any that it has now.
+    Object {
+        owner: EntityId,
+        object: StoredObject,
+        #[serde(default)]
+        home: StoreId,
+    },
     /// Chunks of one generation of a stream that come before a place.
     Chunks { run: RunId, stream: Stream, generation: u32, before: u64 },
     /// Leave to send blobs that a committed artifact no longer needs.
@@ -17,7 +23,7 @@ pub enum Garbage {
 }
 
 /// An object by what it is, not by its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StoredObject {
     /// The bytes of one upload of a run file.
     RunFile(ObjectId),

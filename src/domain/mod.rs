@@ -36,12 +36,16 @@ pub mod lease;
 pub mod licence;
 /// Mails that wait to be sent.
 pub mod mail;
+/// Teams whose bytes go from one store to another.
+pub mod migration;
 /// Names of people, teams and organizations.
 pub mod name;
 /// Networks of addresses, as settings name them.
 pub mod network;
 /// Where a request came from.
 pub mod origin;
+/// Objects that nothing leads to.
+pub mod orphan;
 /// Which addresses the server goes to.
 pub mod outbound;
 /// Bytes as text.
@@ -55,6 +59,8 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// Looking whether stored bytes are still what they were.
+pub mod scrub;
 /// What a licence counts of people.
 pub mod seat;
 /// Authenticator apps and recovery codes.
@@ -65,6 +71,8 @@ pub mod secret;
 pub mod session;
 /// What administrators change while the server runs.
 pub mod setting;
+/// Stored objects, and what leads to them.
+pub mod stored;
 /// What is streamed into a run, line by line.
 pub mod stream;
 pub mod sweep;

@@ -118,6 +118,12 @@ system_settings! {
     allow_insecure_sign_in: bool = false, SettingKind::Switch;
     /// Hosts whose images are shown in introductions of teams, fetched by the server. Other images show as links.
     outside_images: Vec<String> = Vec::new(), SettingKind::Hosts;
+    /// How long a store keeps the bytes of a team that was migrated to another one. Until then it can be reversed.
+    migration_keep_days: u64 = 7, SettingKind::Number { unit: "days", least: 0, most: 365 };
+    /// Objects in a store that nothing leads to are deleted once they are so old.
+    gc_grace_hours: u64 = 48, SettingKind::Number { unit: "hours", least: 24, most: 8760 };
+    /// So much of what is stored is read again in a day, to see whether it is still what was stored. 0: none.
+    scrub_percent_a_day: u64 = 1, SettingKind::Number { unit: "percent", least: 0, most: 100 };
     /// Clients may save the code that made a run. Teams can turn it off for themselves, not on.
     code_saving: bool = true, SettingKind::Switch;
     /// People and the service accounts of teams may make new API keys.

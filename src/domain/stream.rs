@@ -2,6 +2,7 @@
 
 use super::clock::Timestamp;
 use super::id::{EntityId, SegmentId};
+use super::stored::Content;
 use serde::{Deserialize, Serialize};
 
 /// The files of a file_stream request that hold lines. The numbers are stored: never reuse one.
@@ -128,9 +129,9 @@ pub struct SealedPart {
     pub last_step: Option<i64>,
     pub is_lossless: bool,
     pub is_sparse: bool,
-    /// A level-of-detail object is beside it.
-    pub has_detail: bool,
-    pub object_bytes: u64,
+    pub object: Content,
+    /// The level-of-detail object beside it, if there is one.
+    pub detail: Option<Content>,
 }
 
 impl SealedPart {

@@ -8,10 +8,12 @@ mod last_use;
 mod licence;
 mod liveness;
 mod mail;
+mod migration;
 mod outside_image;
 mod purge;
 mod seal;
 mod session;
+mod storage;
 
 use crate::app::App;
 use tokio::sync::watch;
@@ -35,10 +37,13 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), mail::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), migration::run(app.clone())));
         tasks.spawn(until(stopped.clone(), outside_image::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run(app.clone())));
         tasks.spawn(until(stopped.clone(), purge::run_teams(app.clone())));
         tasks.spawn(until(stopped.clone(), session::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), storage::clean(app.clone())));
+        tasks.spawn(until(stopped.clone(), storage::scrub(app.clone())));
         tasks.spawn(until(stopped, purge::run_artifacts(app.clone())));
         Jobs { stop, tasks }
     }

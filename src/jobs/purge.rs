@@ -36,6 +36,11 @@ pub(super) async fn run_teams(app: App) {
             Ok(removed) => tracing::info!(removed, "removed teams from the trash"),
             Err(error) => tracing::error!(%error, "removing deleted teams failed; it is tried again"),
         }
+        match app.forget_gone_teams().await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "nothing is left in the stores of teams that are gone"),
+            Err(error) => tracing::error!(%error, "forgetting the stores of teams failed; it is tried again"),
+        }
         tokio::time::sleep(LOOK).await;
     }
 }

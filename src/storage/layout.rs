@@ -1,12 +1,17 @@
 //! Every object key. Keys are made from ids alone, so no name that a person chose ever reaches a store, and they
 //! hold `[A-Za-z0-9._/-]` only: other characters break signed URLs of some clouds.
 
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{Id, ObjectId, SegmentId};
 use object_store::path::Path;
 use std::fmt;
 
 /// Ids are given out in order, so this many neighbours share a directory: none grows large, few are made.
 const IDS_PER_DIRECTORY: u64 = 4096;
+
+/// Where the marks of instances are.
+const MARKS: &str = "instances/";
+const PROBES: &str = "probes/";
 
 /// The name of one object in its store. Objects are written once: a key never means other bytes later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +53,63 @@ impl ObjectKey {
         Self::of("segments", segment, ".console.zst")
     }
 
+    /// The key of any object.
+    pub fn of_object(object: StoredObject) -> Self {
+        match object {
+            StoredObject::RunFile(id) => Self::run_file(id),
+            StoredObject::Blob(id) => Self::blob(id),
+            StoredObject::Manifest(id) => Self::manifest(id),
+            StoredObject::Segment(id) => Self::segment(id),
+            StoredObject::Detail(id) => Self::level_of_detail(id),
+            StoredObject::Console(id) => Self::console(id),
+            StoredObject::Image(id) => Self::image(id),
+        }
+    }
+
+    /// The object that a key names; nothing for a key that is none of ours.
+    pub fn parse(key: &str) -> Option<StoredObject> {
+        let (kind, rest) = key.split_once('/')?;
+        let (_, name) = rest.split_once('/')?;
+        let id = u64::from_str_radix(name.get(..16)?, 16).ok()?;
+        let object = match (kind, name.get(16..)?) {
+            ("files", _) => StoredObject::RunFile(ObjectId(id)),
+            ("blobs", _) => StoredObject::Blob(ObjectId(id)),
+            ("manifests", _) => StoredObject::Manifest(ObjectId(id)),
+            ("images", _) => StoredObject::Image(ObjectId(id)),
+            ("segments", ".parquet") => StoredObject::Segment(SegmentId(id)),
+            ("segments", ".detail.parquet") => StoredObject::Detail(SegmentId(id)),
+            ("segments", ".console.zst") => StoredObject::Console(SegmentId(id)),
+            _ => return None,
+        };
+        // One object has one key: whatever differs from it in a letter is not ours.
+        (Self::of_object(object).as_str() == key).then_some(object)
+    }
+
+    /// What an instance leaves in every store that it keeps objects in, so that others see that it does.
+    pub fn mark(instance: &str) -> Self {
+        Self(format!("{MARKS}{instance}"))
+    }
+
+    /// Whose mark it is.
+    pub fn marked_by(key: &str) -> Option<&str> {
+        key.strip_prefix(MARKS)
+    }
+
+    /// An object that is there for a moment, to see whether a store works.
+    pub fn probe(number: u64) -> Self {
+        Self(format!("{PROBES}{number:016x}"))
+    }
+
+    /// Whether a crash has left it.
+    pub fn is_probe(key: &str) -> bool {
+        key.starts_with(PROBES)
+    }
+
+    /// A key as a store lists it.
+    pub fn listed(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,6 +148,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_key_that_is_not_to_the_letter_ours_is_nobodys_object() {
+        for foreign in [
+            "",
+            "blobs",
+            "blobs/0000000000000/0000000000000007.json",
+            "blobs/0000000000001/0000000000000007",
+            "blobs/0000000000000/000000000000000A",
+            "blobs/0000000000000/7",
+            "backups/0000000000000/0000000000000007",
+            "team/blobs/0000000000000/0000000000000007",
+            "blobs/0000000000000/+000000000000007",
+            "segments/0000000000000/0000000000000007",
+            "blobs/0000000000000/00000000000000ü",
+        ] {
+            assert_eq!(ObjectKey::parse(foreign), None, "{foreign}");
+        }
+    }
+
     proptest! {
         #[test]
         fn keys_are_plain_and_differ_by_id_and_kind(a: u64, b: u64) {
@@ -105,6 +186,8 @@ mod tests {
                 prop_assert_eq!(key.path(), Path::parse(key.as_str()).unwrap());
                 prop_assert_eq!(keys(a).iter().filter(|other| **other == key).count(), 1);
                 prop_assert!(a == b || !keys(b).contains(&key));
+                let object = ObjectKey::parse(key.as_str()).unwrap();
+                prop_assert_eq!(ObjectKey::of_object(object), key);
             }
         }
     }

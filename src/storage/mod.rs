@@ -2,6 +2,7 @@
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
 mod both;
+pub mod copy;
 mod digest;
 pub mod direct;
 pub mod download;
@@ -19,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod broken_store;
 
-pub use digest::digest;
+pub use digest::{content_of, digest};
 pub use direct::{Direct, SignedUrl};
 pub use error::StoreError;
 pub use layout::ObjectKey;

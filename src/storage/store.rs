@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// Removes the parts of uploads that a crash cut off. Nothing may be uploading meanwhile.
-    pub(super) async fn remove_unfinished(&self) -> Result<u64, StoreError> {
+    pub async fn remove_unfinished(&self) -> Result<u64, StoreError> {
         let Some(root) = self.local_root.clone() else {
             return Ok(0); // a bucket drops unfinished uploads by its own life-cycle rule
         };

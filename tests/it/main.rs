@@ -28,6 +28,7 @@ mod server;
 mod service_account;
 mod setting;
 mod sign_in;
+mod storage;
 mod team_trash;
 mod tenant;
 mod tenant_artifact;

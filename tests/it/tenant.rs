@@ -453,6 +453,9 @@ impl Asker<'_> {
                         json!({ "default_team": known.team })
                     }
                     ("post", path) if path.ends_with("activate") => Value::Null,
+                    ("post", path) if path.ends_with("/migration") => json!({ "to": "default" }),
+                    ("post", path) if path.ends_with("/migration/resume") => json!({}),
+                    ("post", path) if path.contains("/migration/") => Value::Null,
                     ("patch", "/api/v1/users/{username}") => json!({ "name": "taken over" }),
                     ("patch", "/api/v1/organizations/{name}") => json!({ "name": "taken-over" }),
                     ("put", path) if path.ends_with("/profile") => json!({ "introduction": "taken over" }),

@@ -66,6 +66,8 @@ fn teams() -> Vec<Request> {
             .after("POST", "/api/v1/organizations/default/roles", labeller)
             .after("PUT", GUEST, role("member")),
         leave,
+        request("storage:usage", "GET", "/api/v1/teams/vision/storage", Value::Null),
+        request("connector:migrate", "GET", "/api/v1/teams/vision/migration", Value::Null),
         request("team:profile_update", "PUT", "/api/v1/teams/vision/profile", json!({ "introduction": "# Us" })),
         request("team:profile_update", "DELETE", "/api/v1/teams/vision/avatar", Value::Null),
         request("service_account:create", "POST", IN_TEAM, json!({ "name": "NEW" })),
@@ -149,6 +151,8 @@ fn system(license: &str) -> Vec<Request> {
     imported["api_key"] = json!(format!("NEW{}", "k".repeat(40)));
     let setting = "/api/v1/settings/team_trash_days";
     vec![
+        request("storage:gc", "GET", "/api/v1/storage/orphans", Value::Null),
+        request("storage:gc", "GET", "/api/v1/storage/scrub", Value::Null),
         request("org:create", "POST", "/api/v1/organizations", json!({ "name": "NEW" })),
         request("org:delete", "DELETE", "/api/v1/organizations/short-lived", Value::Null).after(
             "POST",

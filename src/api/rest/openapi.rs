@@ -2,8 +2,8 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, invitation, license, mail, organization, organization_people, password, profile, project, role,
-    run, second_factor, service_account, session, setting, setup, team, team_setting, user,
+    access, api_key, invitation, license, mail, migration, organization, organization_people, password, profile,
+    project, role, run, second_factor, service_account, session, setting, setup, storage, team, team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
@@ -100,6 +100,15 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         api_key::delete_of_person,
         team_setting::show,
         team_setting::update,
+        storage::show_usage,
+        migration::begin,
+        migration::show,
+        migration::pause,
+        migration::resume,
+        migration::reverse,
+        migration::release,
+        storage::show_orphans,
+        storage::show_scrub,
         project::create,
         project::list,
         project::show,

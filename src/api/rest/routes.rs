@@ -2,8 +2,9 @@
 
 use super::error::RestError;
 use super::{
-    access, api_key, invitation, license, mail, openapi, organization, organization_people, password, profile, project,
-    role, run, second_factor, service_account, session, setting, setup, team, team_setting, user,
+    access, api_key, invitation, license, mail, migration, openapi, organization, organization_people, password,
+    profile, project, role, run, second_factor, service_account, session, setting, setup, storage, team, team_setting,
+    user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -115,6 +116,15 @@ fn routes() -> Vec<Route> {
         delete("/api/v1/users/{username}/api-keys/{id}", api_key::delete_of_person),
         get("/api/v1/teams/{name}/settings", team_setting::show),
         patch("/api/v1/teams/{name}/settings", team_setting::update),
+        get("/api/v1/teams/{name}/storage", storage::show_usage),
+        post("/api/v1/teams/{name}/migration", migration::begin),
+        get("/api/v1/teams/{name}/migration", migration::show),
+        post("/api/v1/teams/{name}/migration/pause", migration::pause),
+        post("/api/v1/teams/{name}/migration/resume", migration::resume),
+        post("/api/v1/teams/{name}/migration/reverse", migration::reverse),
+        post("/api/v1/teams/{name}/migration/release", migration::release),
+        get("/api/v1/storage/orphans", storage::show_orphans),
+        get("/api/v1/storage/scrub", storage::show_scrub),
         post("/api/v1/projects", project::create),
         get("/api/v1/projects", project::list),
         get("/api/v1/projects/{entity}/{project}", project::show),

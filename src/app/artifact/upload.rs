@@ -194,8 +194,15 @@ impl App {
         let permitted = self.db.look_up(|tx| {
             let permitted = blob::upload(tx, id)?.ok_or_else(too_late)?;
             still_fillable(tx, caller, permitted.artifact, &licence)?;
-            Ok::<_, Error>(permitted)
+            let is_at_home = garbage::is_at_home(tx, &permitted.ticket)?;
+            Ok::<_, Error>((permitted, is_at_home))
         })?;
+        let (permitted, is_at_home) = permitted;
+        if !is_at_home {
+            // Leave was given before the team got another store.
+            let ticket = permitted.ticket;
+            self.db.write(move |tx| Ok::<_, Error>(garbage::bring_home(tx, &ticket)?)).await?;
+        }
         let BlobUpload { owner, object, md5, is_done, .. } = permitted;
         let expected = Expected { md5: Some(md5), ..self.expected(declared_bytes, self.settings.upload_bytes) };
         if is_done {

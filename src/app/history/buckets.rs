@@ -109,7 +109,7 @@ impl App {
         let is_long = rows / parts as u64 >= COARSE_PER_BUCKET * ROWS_PER_BUCKET as u64;
         let are_ordered = within.windows(2).all(|pair| pair[0].0.end_step() < pair[1].0.min_step);
         let is_whole = |part: &SealedPart| {
-            part.has_detail
+            part.detail.is_some()
                 && part.last_step.is_none()
                 && steps.contains(&part.min_step)
                 && steps.contains(&part.max_step)

@@ -20,12 +20,16 @@ pub mod lease;
 pub mod licence;
 /// Mails that wait to be sent.
 pub mod mail;
+/// Teams whose bytes go from one store to another.
+pub mod migration;
 pub mod organization;
 pub mod project;
 pub mod project_member;
 /// One-time links for who lost their password.
 pub mod reset_link;
 pub mod run;
+/// What was found when objects were read again.
+pub mod scrub;
 /// Who takes which kind of seat.
 pub mod seat;
 pub mod second_factor;
@@ -34,6 +38,8 @@ pub mod service_account;
 pub mod session;
 /// System settings.
 pub mod setting;
+/// Stored objects, and what leads to them.
+pub mod stored;
 /// What is streamed into a run: its newest lines, and what they are sealed into.
 pub mod stream;
 /// Sweeps, their agents, and the runs that were made for them.
@@ -44,6 +50,4 @@ pub mod team_profile;
 pub mod team_setting;
 /// Deleted teams.
 pub mod team_trash;
-/// Bytes in an entity's store.
-pub mod usage;
 pub mod user;

@@ -5,7 +5,7 @@ use super::{
     ArtifactMetadata, BLOB_BY_MD5, BLOB_UPLOADS_BY_ARTIFACT, BLOB_USERS, BLOBS, COLLECTION_BY_CLIENT_ID,
     COLLECTION_BY_NAME, COLLECTIONS, COLLECTIONS_BY_TYPE, COLLECTIONS_WITH_TTL, DELETED_ARTIFACTS,
     DRAFT_BY_DISTRIBUTED_ID, DRAFTS, ENTITIES, EXPIRING_ARTIFACTS, MANIFEST_BY_OBJECT, MANIFESTS_BY_ARTIFACT,
-    MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT, PROJECTS, RUNS, RUNS_LOGGING, RUNS_USING,
+    MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT, OBJECTS_BY_OWNER, PROJECTS, RUNS, RUNS_LOGGING, RUNS_USING,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -14,6 +14,7 @@ use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactState, ArtifactUse, ClientName, Ttl};
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ArtifactId, ArtifactTypeId, BlobUploadId, CollectionId, ManifestId, ObjectId, RunId};
 
 impl Record for ArtifactType {}
@@ -112,6 +113,7 @@ impl Stored<ManifestId> for Manifest {
         entries.index(&MANIFESTS_BY_ARTIFACT, &(self.artifact, *key));
         if let Some(contents) = &self.contents {
             entries.unique(&MANIFEST_BY_OBJECT, &contents.object, key);
+            entries.index(&OBJECTS_BY_OWNER, &(self.owner, StoredObject::Manifest(contents.object)));
         }
     }
 
@@ -136,6 +138,7 @@ impl Record for Blob {}
 impl Stored<ObjectId> for Blob {
     fn indexes(&self, key: &ObjectId, entries: &mut Entries) {
         entries.unique(&BLOB_BY_MD5, &(self.owner, self.md5), key);
+        entries.index(&OBJECTS_BY_OWNER, &(self.owner, StoredObject::Blob(*key)));
     }
 
     fn references(&self, _: &ObjectId, references: &mut References) {

@@ -32,12 +32,9 @@ impl Stored<EntityId> for TeamStore {
     }
 }
 
-/// Each once: an index entry is no list.
 fn connectors(store: &TeamStore) -> impl Iterator<Item = ConnectorId> {
-    let of = |store| match store {
+    store.all().filter_map(|store| match store {
         StoreId::Connector(id) => Some(id),
         StoreId::Default => None,
-    };
-    let also = store.also.filter(|also| *also != store.home).and_then(of);
-    of(store.home).into_iter().chain(also)
+    })
 }

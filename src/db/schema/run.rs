@@ -1,9 +1,9 @@
 //! The index entries and references of projects, runs, and what was logged into them.
 
 use super::{
-    ALIVE_RUNS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, ENTITIES, Facts, JsonText, LISTED_RUN_FILES, PARTS_BY_SEGMENT,
-    PROJECT_BY_NAME, PROJECTS, PROJECTS_BY_ENTITY, RUN_BY_NAME, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUNS,
-    RUNS_BY_CREATION, RUNS_BY_SWEEP,
+    ALIVE_RUNS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, ENTITIES, Facts, GARBAGE_BY_OBJECT, GARBAGE_BY_OWNER, JsonText,
+    LISTED_RUN_FILES, OBJECTS_BY_OWNER, PARTS_BY_OWNER, PARTS_BY_SEGMENT, PROJECT_BY_NAME, PROJECTS,
+    PROJECTS_BY_ENTITY, RUN_BY_NAME, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUNS, RUNS_BY_CREATION, RUNS_BY_SWEEP,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -11,7 +11,7 @@ use crate::db::table::{Entries, Stored};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
 use crate::domain::file::RunFile;
-use crate::domain::garbage::Garbage;
+use crate::domain::garbage::{Garbage, StoredObject};
 use crate::domain::id::{AlertId, FileId, JobId, ProjectId, RunId, SegmentId};
 use crate::domain::project::Project;
 use crate::domain::run::{Alert, Run};
@@ -42,7 +42,12 @@ impl Stored<(RunId, Stream, u32, u64)> for Chunk {
 
 impl Record for Garbage {}
 impl Stored<(Timestamp, JobId)> for Garbage {
-    const HAS_INDEXES: bool = false;
+    fn indexes(&self, ticket: &(Timestamp, JobId), entries: &mut Entries) {
+        if let Garbage::Object { owner, object, .. } = self {
+            entries.index(&GARBAGE_BY_OBJECT, &(*object, *ticket));
+            entries.index(&GARBAGE_BY_OWNER, &(*owner, *ticket));
+        }
+    }
 }
 
 impl Record for SharedWriter {}
@@ -58,6 +63,7 @@ impl Record for SealedPart {}
 impl Stored<(RunId, Stream, u32)> for SealedPart {
     fn indexes(&self, (run, stream, place): &(RunId, Stream, u32), entries: &mut Entries) {
         entries.index(&PARTS_BY_SEGMENT, &(self.segment, *run, *stream, *place));
+        entries.index(&PARTS_BY_OWNER, &(self.owner, (self.segment, *run, *stream, *place)));
     }
 
     fn references(&self, (run, ..): &(RunId, Stream, u32), references: &mut References) {
@@ -122,6 +128,7 @@ impl Stored<FileId> for RunFile {
         entries.unique(&RUN_FILE_BY_PATH, &(self.run, self.path.as_str().to_owned()), key);
         if let Some(contents) = &self.contents {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
+            entries.index(&OBJECTS_BY_OWNER, &(contents.owner, StoredObject::RunFile(contents.object)));
             entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
         }
     }

@@ -188,6 +188,18 @@ pub struct TeamStore {
     pub home: StoreId,
     /// Here is looked for what is not there yet, or not any more.
     pub also: Option<StoreId>,
+    /// What a migration has brought here already, or has left here. Nobody reads it; what is deleted goes here, too.
+    #[serde(default)]
+    pub kept: Option<StoreId>,
+}
+
+impl TeamStore {
+    /// Where objects of the team may be, each store once.
+    pub fn all(&self) -> impl Iterator<Item = StoreId> {
+        let also = self.also.filter(|also| *also != self.home);
+        let kept = self.kept.filter(|kept| *kept != self.home && Some(*kept) != self.also);
+        [Some(self.home), also, kept].into_iter().flatten()
+    }
 }
 
 /// `[A-Za-z0-9_-]`, kept as given; two names that differ only in case are the same name.
