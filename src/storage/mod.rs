@@ -2,6 +2,7 @@
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
 mod both;
+mod breaker;
 mod digest;
 pub mod direct;
 pub mod download;
@@ -18,6 +19,8 @@ mod writer;
 
 #[cfg(test)]
 mod broken_store;
+#[cfg(test)]
+pub(crate) mod test_bucket;
 
 pub use digest::digest;
 pub use direct::{Direct, SignedUrl};

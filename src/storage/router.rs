@@ -37,7 +37,7 @@ impl Stores {
         if let Some((_, store)) = opened.get(&id).filter(|(known, _)| *known == version) {
             return Ok(store.clone());
         }
-        let store = open()?;
+        let store = open()?.guarded();
         opened.insert(id, (version, store.clone()));
         Ok(store)
     }
