@@ -46,6 +46,9 @@ impl App {
         if let Garbage::Object { owner, object } = garbage {
             return Ok(self.store_of(owner)?.delete(&key_of(object)).await?);
         }
+        if let Garbage::Parts { upload } = garbage {
+            return self.give_up_parts(upload).await;
+        }
         while !self.db.write(move |tx| Ok::<_, Error>(garbage::delete_lines(tx, &garbage, ROWS)?)).await? {}
         Ok(())
     }

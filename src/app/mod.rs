@@ -26,6 +26,8 @@ mod collect;
 pub mod custom_chart;
 /// Custom roles of organizations.
 pub mod custom_role;
+/// Bytes that clients send to buckets and fetch there.
+pub mod direct;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
@@ -245,6 +247,8 @@ pub struct App {
     commits: Arc<artifact::CommitGate>,
     /// What lists of runs are answered from.
     run_indexes: Arc<run_list::RunIndexes>,
+    /// What clients say they have sent to buckets.
+    arrivals: Arc<direct::Arrivals>,
     /// What may have to be sealed.
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
@@ -297,6 +301,7 @@ impl App {
             system_settings,
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
+            arrivals: Arc::default(),
             tails: Arc::default(),
             key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),

@@ -168,6 +168,17 @@ impl World {
         found.await.unwrap()
     }
 
+    /// Ada's own entity.
+    pub async fn find_owner(&self) -> crate::domain::id::EntityId {
+        let (ada, at) = (self.ada, self.project());
+        let found = self.app.db.read(move |tx| {
+            let found =
+                ada.may(Action::ProjectCreate, entity::find(tx, &ada, &at.entity)?.unwrap(), &Licence::of([]))?;
+            Ok::<_, Error>(found.id)
+        });
+        found.await.unwrap()
+    }
+
     pub async fn streams(&self, name: &str) -> RunStreams {
         let run = self.find(name).await;
         self.app.db.read(move |tx| run::streams(tx, &run)).await.unwrap()

@@ -13,12 +13,13 @@ mod role;
 mod run;
 mod setting;
 mod sweep;
+mod transfer;
 
 use super::key::Key;
 use super::table::{Index, Space, Table, Unique};
 use super::verify::Catalogue;
 use crate::domain::api_key::KeyRecord;
-use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
+use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse, PartsUpload};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
@@ -29,7 +30,7 @@ use crate::domain::connector::{Connector, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
-use crate::domain::file::RunFile;
+use crate::domain::file::{PendingFile, RunFile};
 use crate::domain::garbage::Garbage;
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, ConnectorId,
@@ -283,6 +284,18 @@ pub const CONNECTOR_BY_NAME: Unique<String, ConnectorId> = Unique::new(201, "con
 pub const TEAM_STORES: Table<EntityId, TeamStore> = Table::new(202, "team_stores");
 pub const TEAMS_IN_STORE: Index<(ConnectorId, EntityId)> = Index::new(203, "teams_in_store");
 
+pub const PENDING_FILES: Table<ObjectId, PendingFile> = Table::new(210, "pending_files");
+pub const PENDING_FILES_BY_RUN: Index<(RunId, ObjectId)> = Index::new(211, "pending_files_by_run");
+/// By when they are looked for.
+pub const PENDING_FILES_BY_LOOK: Index<(Timestamp, ObjectId)> = Index::new(212, "pending_files_by_look");
+/// Run files whose MD5 is not known yet.
+pub const UNHASHED_RUN_FILES: Index<FileId> = Index::new(213, "unhashed_run_files");
+/// Uploads that go straight to a bucket and have not been seen there.
+pub const DIRECT_BLOB_UPLOADS: Index<(ArtifactId, [u8; 16], BlobUploadId)> = Index::new(214, "direct_blob_uploads");
+pub const PARTS_UPLOADS: Table<BlobUploadId, PartsUpload> = Table::new(215, "parts_uploads");
+/// Manifests that go straight to a bucket and have not been seen there.
+pub const COMING_MANIFESTS: Index<(ArtifactId, ManifestId)> = Index::new(216, "coming_manifests");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -300,6 +313,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_PROFILES,
         &CONNECTORS,
         &TEAM_STORES,
+        &PENDING_FILES,
+        &PARTS_UPLOADS,
         &AVATARS,
         &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,
@@ -420,6 +435,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         AUDIT_BY_ORGANIZATION.space,
         CONNECTOR_BY_NAME.space,
         TEAMS_IN_STORE.space,
+        PENDING_FILES_BY_RUN.space,
+        PENDING_FILES_BY_LOOK.space,
+        UNHASHED_RUN_FILES.space,
+        DIRECT_BLOB_UPLOADS.space,
+        COMING_MANIFESTS.space,
     ],
     others: &[ID_BLOCKS],
 };

@@ -2,6 +2,7 @@
 //! `app`, here is only when.
 
 mod activity;
+mod arrival;
 mod audit;
 mod expiry;
 mod garbage;
@@ -30,6 +31,9 @@ impl Jobs {
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run_hashing(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run_read_back(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));

@@ -6,9 +6,9 @@ use crate::db::DbError;
 use crate::db::schema::{GARBAGE, TAIL_CHUNKS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
-use crate::domain::clock::Timestamp;
+pub use crate::domain::garbage::Ticket;
 use crate::domain::garbage::{Garbage, StoredObject};
-use crate::domain::id::{EntityId, JobId};
+use crate::domain::id::{BlobUploadId, EntityId, JobId};
 
 /// Readers that have found an object may still be about to open it.
 const READERS_SECS: i64 = 600;
@@ -17,9 +17,6 @@ const READERS_SECS: i64 = 600;
 const MAKING_SECS: i64 = 86_400;
 /// A removal that failed, or was cut off, is tried again after this time.
 const RETRY_SECS: i64 = 300;
-
-/// Names a row.
-pub type Ticket = (Timestamp, JobId);
 
 /// Has an object removed that nothing leads to after this transaction.
 pub fn discard(tx: &mut WriteTx<'_>, owner: EntityId, object: StoredObject) -> Result<(), PutError> {
@@ -59,9 +56,9 @@ pub fn done(tx: &mut WriteTx<'_>, ticket: &Ticket) -> Result<(), DbError> {
 }
 
 /// Deletes at most `limit` rows; `true` when none are left.
-pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Result<bool, DbError> {
+pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Result<bool, PutError> {
     match *garbage {
-        Garbage::Object { .. } => Ok(true),
+        Garbage::Object { .. } | Garbage::Parts { .. } => Ok(true),
         Garbage::Chunks { run, stream, generation, before } => {
             let mut keys = TAIL_CHUNKS.keys(tx, &(run, stream, generation), limit)?;
             keys.retain(|(.., place)| *place < before);
@@ -87,6 +84,16 @@ pub fn announce_upload(
     leave_secs: i64,
 ) -> Result<Ticket, PutError> {
     put(tx, MAKING_SECS.saturating_add(leave_secs), Garbage::Object { owner, object })
+}
+
+/// The same for the parts of one.
+pub fn announce_parts(tx: &mut WriteTx<'_>, upload: BlobUploadId, leave_secs: i64) -> Result<Ticket, PutError> {
+    put(tx, MAKING_SECS.saturating_add(leave_secs), Garbage::Parts { upload })
+}
+
+/// Has parts given up now. Their row stays until that is done.
+pub fn discard_parts(tx: &mut WriteTx<'_>, upload: BlobUploadId) -> Result<(), PutError> {
+    put(tx, 0, Garbage::Parts { upload }).map(|_| ())
 }
 
 fn put(tx: &mut WriteTx<'_>, after_secs: i64, garbage: Garbage) -> Result<Ticket, PutError> {

@@ -21,6 +21,7 @@ pub mod licence;
 /// Mails that wait to be sent.
 pub mod mail;
 pub mod organization;
+pub mod pending_file;
 pub mod project;
 pub mod project_member;
 /// One-time links for who lost their password.
