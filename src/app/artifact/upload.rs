@@ -101,11 +101,12 @@ impl App {
         for file in &files {
             checked.push((file.artifact, check_file(file)?));
         }
-        let stores = Arc::new(self.direct_stores_of(caller, &checked)?);
+        let stores = self.direct_stores_of(caller, &checked)?;
         self.take_in_earlier(&stores, &checked).await?;
         let mut leave = Vec::with_capacity(files.len());
-        for portion in checked.chunks(FILES_AT_A_TIME) {
-            leave.extend(self.permit_uploads(caller, &stores, portion.to_vec()).await?);
+        let routed = files.iter().zip(&checked).map(|(file, (draft, md5))| (*draft, *md5, route_of(&stores, file)));
+        for portion in routed.collect::<Vec<_>>().chunks(FILES_AT_A_TIME) {
+            leave.extend(self.permit_uploads(caller, portion.to_vec()).await?);
         }
         let answers = files.into_iter().zip(checked).zip(leave);
         let answers = answers.map(|((file, (_, md5)), leave)| self.upload_of(caller, &stores, file, md5, leave));
@@ -135,15 +136,13 @@ impl App {
     async fn permit_uploads(
         &self,
         caller: &Caller,
-        stores: &Arc<DirectStores>,
-        files: Vec<(ArtifactId, [u8; 16])>,
+        files: Vec<(ArtifactId, [u8; 16], Route)>,
     ) -> Result<Vec<Leave>, Error> {
         let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
-        let routes: HashMap<ArtifactId, Route> = stores.iter().map(|(id, store)| (*id, store.route())).collect();
         let permitted = self.db.write(move |tx| {
             let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
-            for (id, md5) in &files {
+            for (id, md5, route) in &files {
                 if !drafts.contains_key(id) {
                     let draft = existing_draft_of(tx, &caller, *id, &licence)?;
                     let read = caller.may(Action::ArtifactRead, draft.project(Clone::clone).again(), &licence)?;
@@ -153,8 +152,7 @@ impl App {
                 let to_send = match blob::use_existing(tx, draft, *md5)? {
                     true => ToSend::Nothing,
                     false => {
-                        let route = routes.get(id).copied().unwrap_or_default();
-                        let (upload, permitted) = blob::permit_upload(tx, draft, *md5, route, leave_secs)?;
+                        let (upload, permitted) = blob::permit_upload(tx, draft, *md5, *route, leave_secs)?;
                         ToSend::New(upload, permitted.object)
                     }
                 };
@@ -173,6 +171,7 @@ impl App {
         md5: [u8; 16],
         (draft, to_send): Leave,
     ) -> Result<FileUpload, Error> {
+        let route = route_of(stores, &file);
         let NewFile { artifact, path, md5: text, parts } = file;
         let answer = |url, parts| FileUpload { draft, path, md5: text, url, parts };
         let ToSend::New(id, object) = to_send else { return Ok(answer(None, None)) };
@@ -180,7 +179,7 @@ impl App {
             let token = self.token_for(caller, Grant::PutBlob(id), self.settings.write_url_secs);
             return Ok(answer(Some(TransferUrl::Token(token)), None));
         };
-        if !parts.is_empty() && store.urls().signs_parts() {
+        if route == Route::Parts {
             let leave = self.begin_parts(store, id, object, &parts).await?;
             // Clients take a file without a URL for one that is there.
             let first =
@@ -380,6 +379,15 @@ fn is_version_of(tx: &impl Read, found: &Allowed<FoundArtifact>, base: ArtifactI
     let within = found.project(|found| found.within.clone());
     within.must_be(Action::ArtifactCreate);
     Ok(draft::within(tx, &within, base)?.is_some_and(|base| base.artifact.version.is_some()))
+}
+
+/// How the content of a file comes.
+fn route_of(stores: &DirectStores, file: &NewFile) -> Route {
+    match stores.get(&file.artifact) {
+        None => Route::Proxy,
+        Some(store) if !file.parts.is_empty() && store.urls().signs_parts() => Route::Parts,
+        Some(store) => store.route(),
+    }
 }
 
 fn check_file(file: &NewFile) -> Result<[u8; 16], Error> {

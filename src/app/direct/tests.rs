@@ -7,7 +7,9 @@ use crate::app::artifact::FoundArtifact;
 use crate::app::artifact::testing::{Logged, contents, faults, md5, put, token};
 use crate::app::artifact::upload::{CreateManifest, FileUpload, NewFile};
 use crate::app::testing::World;
+use crate::db::repo::artifact::blob;
 use crate::db::schema::{CONNECTORS, PARTS_UPLOADS, PENDING_FILES, TEAM_STORES};
+use crate::domain::artifact::blob::Route;
 use crate::domain::artifact::manifest::{EntrySource, ManifestKind};
 use crate::domain::connector::{
     Connector, ConnectorName, ConnectorSpec, DataPath, Identity, Network, Place, StoreId, TeamStore,
@@ -382,6 +384,8 @@ async fn a_file_in_parts_is_put_together_and_read_before_it_is_used() {
         bucket.send_part(url, part).await;
     }
     send_manifest(&world, &bucket, &logged, draft, &logged.manifest()).await;
+    let upload = world.app.db.look_up(|tx| blob::upload(tx, leave.upload)).unwrap().unwrap();
+    assert_eq!(upload.route, Route::Parts, "nothing under its key counts before the parts are put together");
     let early = refusal(commit(&world, draft).await);
     assert!(early.contains("`large`"), "{early}");
 
