@@ -1,6 +1,8 @@
 //! Stores for the client tests, each with two teams: S3, the double of Google Cloud Storage, and Azurite where it is
 //! installed. Says where they are in one line of JSON, and ends when its standard input does.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share fails as tests do")]
+
 #[expect(dead_code, reason = "the tests of this package use the rest")]
 #[path = "../tests/harness/stores/mod.rs"]
 mod stores;

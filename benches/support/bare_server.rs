@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::task::JoinSet;
 
 /// What makes the program a bare server instead of a benchmark; its directory comes next.
 pub const FLAG: &str = "--bare-server";
@@ -57,19 +58,25 @@ impl Drop for BareServer {
 pub fn run(directory: PathBuf) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.spawn(async move {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        let routes = Router::new().route("/{name}", put(take).get(give)).with_state(directory);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            let service = TowerToHyperService::new(routes.clone());
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        if let Err(error) = serve(directory).await {
+            eprintln!("the bare server ended: {error}");
         }
-        #[expect(unreachable_code, reason = "it says what the block's errors are")]
-        anyhow::Ok(())
     });
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+async fn serve(directory: PathBuf) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let routes = Router::new().route("/{name}", put(take).get(give)).with_state(directory);
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let service = TowerToHyperService::new(routes.clone());
+        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        while connections.try_join_next().is_some() {}
+    }
 }
 
 async fn take(State(directory): State<PathBuf>, Path(name): Path<String>, body: Body) -> Result<(), String> {
