@@ -56,6 +56,7 @@ impl TestBucket {
         let direct = Direct {
             dialect: if is_s3 { Dialect::S3 } else { Dialect::Azure },
             signer: Arc::new(TestSigner),
+            clients_go_to: None,
             parts: is_s3.then_some(parts),
             prefix: String::new(),
             encryption: Vec::new(),
