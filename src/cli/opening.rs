@@ -3,7 +3,8 @@
 use crate::api;
 use crate::api::http::budget::BodyBudget;
 use crate::api::http::visit::Proxies;
-use crate::app::{Opening, Settings};
+use crate::app::connector::fixed::FixedConnector;
+use crate::app::{Opening, Settings, StorageOpening};
 use crate::config::{Config, MailSecurity};
 use crate::domain::clock::Clock;
 use crate::domain::json::RowLimits;
@@ -23,8 +24,15 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         mailer: mailer(config)?,
         fixed_settings: config.settings.values(),
         trusted_keys: config.license.read_trusted_keys()?,
+        storage: storage(config)?,
         clock: Clock::system(),
     })
+}
+
+fn storage(config: &Config) -> anyhow::Result<StorageOpening> {
+    let connectors = config.storage.read_connectors()?;
+    let connectors = connectors.into_iter().map(|(name, given)| FixedConnector { name, given }).collect();
+    Ok(StorageOpening { connectors, default: config.storage.read_default()?, rules: config.storage.read_rules()? })
 }
 
 /// How long a request waits for room in memory before it is told to come again.

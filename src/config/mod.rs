@@ -17,6 +17,7 @@ mod runs;
 mod secrets;
 mod server;
 mod settings;
+mod storage;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use runs::Runs;
 pub use secrets::Secrets;
 pub use server::Server;
 pub use settings::FixedSettings;
+pub use storage::Storage;
 pub use transfer::Transfer;
 
 /// All settings, one field per section of the file.
@@ -50,6 +52,7 @@ pub struct Config {
     pub log: Log,
     pub mail: Mail,
     pub secrets: Secrets,
+    pub storage: Storage,
     pub transfer: Transfer,
     pub settings: FixedSettings,
     pub license: License,
@@ -69,6 +72,7 @@ impl Config {
         self.log.check(&mut problems);
         self.mail.check(self.server.public_url.as_deref(), &mut problems);
         self.secrets.check(&mut problems);
+        self.storage.check(&mut problems);
         self.transfer.check(&mut problems);
         self.settings.check(&mut problems);
         self.license.check(&mut problems);

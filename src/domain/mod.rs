@@ -57,6 +57,8 @@ pub mod run_query;
 pub mod seat;
 /// Authenticator apps and recovery codes.
 pub mod second_factor;
+/// What is sealed in the database.
+pub mod sealed;
 /// Text that must not be printed.
 pub mod secret;
 /// Who signed in with a browser.

@@ -3,6 +3,7 @@
 
 mod activity;
 mod audit;
+mod connector;
 mod expiry;
 mod garbage;
 mod key_use;
@@ -31,6 +32,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), connector::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));

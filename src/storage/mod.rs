@@ -2,9 +2,13 @@
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
 mod both;
+/// Whose a store is.
+pub mod claim;
 mod digest;
 pub mod download;
 pub mod layout;
+/// Self-tests of stores.
+pub mod probe;
 pub mod range;
 mod router;
 pub mod sign;

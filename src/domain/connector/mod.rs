@@ -1,6 +1,18 @@
 //! Connectors: where bytes are kept, and as whom the server goes there. What is kept here is without secrets, but for
 //! the sealed ones.
 
+/// What a connector can be.
+mod check;
+mod credentials;
+/// Connectors as people describe them.
+pub mod given;
+/// Which connectors lead to the same objects.
+mod overlap;
+/// Self-tests.
+pub mod probe;
+
+pub use given::{BadConnector, GivenConnector};
+
 use super::clock::Timestamp;
 use super::id::ConnectorId;
 use serde::{Deserialize, Serialize};
@@ -20,7 +32,17 @@ pub struct Connector {
     /// The settings file says what it is, so nothing else changes it.
     #[serde(default)]
     pub is_fixed: bool,
+    /// The store has our mark at its prefix: no other server keeps anything there.
+    #[serde(default)]
+    pub is_claimed: bool,
     pub created_at: Timestamp,
+}
+
+impl Connector {
+    /// What its secret is sealed for.
+    pub fn place(id: ConnectorId, version: u32) -> String {
+        format!("connector {id} version {version}")
+    }
 }
 
 /// Everything about a connector that may be shown.
