@@ -8,7 +8,6 @@ use crate::db::repo::connector::{self, FoundConnector};
 use crate::db::repo::user;
 use crate::domain::audit::AuditAction;
 use crate::domain::connector::{Connector, ConnectorName, ConnectorSpec, GivenConnector, StoreSecret};
-use crate::domain::id::ConnectorId;
 use std::time::Duration;
 
 /// A start does not wait for a store that does not answer.
@@ -133,11 +132,5 @@ impl App {
                 Ok(())
             }
         }
-    }
-
-    /// For tests and for whoever has just written a connector.
-    #[cfg(test)]
-    pub(in crate::app) fn default_connector(&self) -> Option<ConnectorId> {
-        self.stores.default_connector()
     }
 }

@@ -12,7 +12,7 @@ pub mod fixed;
 /// Self-tests.
 pub mod probe;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::audit::{self, Event};
 use super::existing::missing;
@@ -192,7 +192,7 @@ impl App {
         Ok(Some(self.account.sealer.seal(&Connector::place(id, version), &text)))
     }
 
-    fn store_secret(&self, id: ConnectorId, connector: &Connector) -> Result<Option<StoreSecret>, Error> {
+    pub(super) fn store_secret(&self, id: ConnectorId, connector: &Connector) -> Result<Option<StoreSecret>, Error> {
         let Some(sealed) = &connector.sealed else { return Ok(None) };
         let opened = self.account.sealer.open(&Connector::place(id, connector.version), sealed);
         let text = opened.map_err(|why| DbError::Damaged(why.to_string()))?;

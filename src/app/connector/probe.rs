@@ -13,7 +13,7 @@ use crate::domain::connector::ConnectorSpec;
 use crate::domain::connector::probe::ProbeResult;
 use crate::domain::id::ConnectorId;
 use crate::storage::Store;
-use crate::storage::probe::{Probe, run};
+use crate::storage::probe::{Probe, STEP_WITHIN, run};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -123,7 +123,7 @@ impl App {
 
     pub(super) async fn probe_store(&self, store: &Store, spec: &ConnectorSpec, version: u32) -> ProbeResult {
         let origin = self.settings.public_url.clone();
-        let probe = Probe { store, spec, rules: &self.rules, clock: &self.clock, origin };
+        let probe = Probe { store, spec, rules: &self.rules, origin, step_within: STEP_WITHIN };
         ProbeResult { at: self.clock.now(), version, steps: run(&probe).await }
     }
 

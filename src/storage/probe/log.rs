@@ -7,11 +7,6 @@ use crate::storage::StoreError;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// A step takes no longer. Libraries try again meanwhile.
-const STEP_WITHIN: Duration = Duration::from_secs(15);
-/// The one that sends some MiB.
-const LARGE_STEP_WITHIN: Duration = Duration::from_secs(60);
-
 /// What keeps a step from passing.
 pub(super) enum Trouble {
     Store(StoreError),
@@ -38,14 +33,15 @@ pub(super) type Done = Result<Option<String>, Trouble>;
 
 pub(super) struct Log<'a> {
     spec: &'a ConnectorSpec,
+    within: Duration,
     results: Vec<StepResult>,
     /// Steps that failed, or were not tried because another one had failed.
     failed: BTreeSet<ProbeStep>,
 }
 
 impl<'a> Log<'a> {
-    pub fn new(spec: &'a ConnectorSpec) -> Self {
-        Self { spec, results: Vec::new(), failed: BTreeSet::new() }
+    pub fn new(spec: &'a ConnectorSpec, within: Duration) -> Self {
+        Self { spec, within, results: Vec::new(), failed: BTreeSet::new() }
     }
 
     /// Tries one step out, unless one of those that it needs has failed.
@@ -55,10 +51,10 @@ impl<'a> Log<'a> {
             self.failed.insert(step);
             return self.put(step, Duration::ZERO, Outcome::Skipped { reason });
         }
-        let within = if step == ProbeStep::Multipart { LARGE_STEP_WITHIN } else { STEP_WITHIN };
+        let within = if step == ProbeStep::Multipart { self.within * 4 } else { self.within };
         let began = Instant::now();
         let done = tokio::time::timeout(within, work).await.unwrap_or_else(|_| {
-            let words = format!("no answer within {} seconds", within.as_secs());
+            let words = format!("no answer within {within:?}");
             let missing = "an answer: the store is reached and does not do what it is asked, or something between here \
                            and there holds it back";
             Err(Trouble::seen(words, missing))

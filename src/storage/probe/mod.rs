@@ -20,6 +20,10 @@ use crate::domain::connector::{ConnectorSpec, Place};
 use crate::domain::outbound::OutboundRules;
 use log::Log;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Libraries try again meanwhile.
+pub const STEP_WITHIN: Duration = Duration::from_secs(15);
 
 /// What is tested, and with what.
 pub struct Probe<'a> {
@@ -28,6 +32,8 @@ pub struct Probe<'a> {
     pub rules: &'a Arc<OutboundRules>,
     /// Where pages come from that browsers show: this server's URL, if it is known.
     pub origin: Option<String>,
+    /// How long a step may take; the one that sends some MiB has four times as long.
+    pub step_within: Duration,
 }
 
 impl Probe<'_> {
@@ -58,7 +64,7 @@ impl Keys {
 
 /// Tries everything out, in bounded time, whatever the store does.
 pub async fn run(probe: &Probe<'_>) -> Vec<StepResult> {
-    let (mut log, keys) = (Log::new(probe.spec), Keys::drawn());
+    let (mut log, keys) = (Log::new(probe.spec, probe.step_within), Keys::drawn());
     reach::run(probe, &mut log).await;
     objects::run(probe, &keys, &mut log).await;
     signed::run(probe, &keys, &mut log).await;
