@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("access", &["domain"]),
     ("db", &["domain", "access"]),
     ("secrets", &["domain", "access", "db"]),
-    ("storage", &["domain", "access", "db", "secrets"]),
+    ("storage", &["domain", "access", "db", "secrets", "fetch"]),
     ("history", &["domain", "access", "db", "storage"]),
     ("fetch", &["domain"]),
     ("mail", &["domain"]),

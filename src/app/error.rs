@@ -84,7 +84,9 @@ impl Error {
         match self {
             Self::Db(DbError::Full) => Trouble::Full,
             Self::Store(StoreError::Full) => Trouble::Full,
-            Self::Store(StoreError::Unavailable(_)) => Trouble::Busy,
+            Self::Store(StoreError::Refused(_) | StoreError::Unreachable(_) | StoreError::Unavailable(_)) => {
+                Trouble::Busy
+            }
             Self::Db(DbError::Busy | DbError::Unavailable(_) | DbError::TooLong(_)) => Trouble::Busy,
             _ => Trouble::Defect,
         }

@@ -42,6 +42,8 @@ pub mod name;
 pub mod network;
 /// Where a request came from.
 pub mod origin;
+/// Which addresses the server goes to.
+pub mod outbound;
 /// Bytes as text.
 pub mod pem;
 pub mod project;

@@ -2,11 +2,12 @@
 //! named beforehand, and only at addresses that are checked before they are connected to. A name is resolved once per
 //! attempt, and the connection goes to what was checked, so no second answer of a name server can lead elsewhere.
 
-mod address;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod tls;
 
 use crate::domain::image::ImageFormat;
+use crate::domain::outbound::Reach;
 use futures_util::future::BoxFuture;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -14,8 +15,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -90,7 +91,11 @@ struct Answer {
 
 impl Default for Fetcher {
     fn default() -> Self {
-        Self::new(Arc::new(|host, port| Box::pin(look_up(host, port))), address::is_public, Box::new(system_tls))
+        Self::new(
+            Arc::new(|host, port| Box::pin(look_up(host, port))),
+            is_public,
+            Box::new(|| tls::trusting(tls::system_roots())),
+        )
     }
 }
 
@@ -98,22 +103,9 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }
 
-/// Trusts what the system trusts.
-fn system_tls() -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "a trusted certificate of the system cannot be read");
-    }
-    roots.add_parsable_certificates(found.certs);
-    tls_trusting(roots)
-}
-
-fn tls_trusting(roots: RootCertStore) -> Arc<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.expect("the provider has the default versions");
-    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+/// Where outside images are fetched from, unless a test says otherwise.
+fn is_public(address: SocketAddr) -> bool {
+    Reach::of(address.ip()) == Reach::Public && address.port() == PORT
 }
 
 impl Fetcher {

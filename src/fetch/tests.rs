@@ -2,8 +2,8 @@
 
 use super::*;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{RootCertStore, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ pub(crate) async fn world(answer: Vec<u8>, then_wait: bool) -> World {
     let make_tls = move || {
         let mut roots = RootCertStore::empty();
         roots.add(trusted.clone()).unwrap();
-        tls_trusting(roots)
+        tls::trusting(roots)
     };
     let fetcher = Fetcher::new(Arc::new(to_loopback), |address| address.ip().is_loopback(), Box::new(make_tls));
     World { port, fetcher, asked, _serving: serving }
@@ -231,10 +231,22 @@ async fn a_host_whose_certificate_nobody_trusts_is_not_listened_to() {
     let world = world(image(PNG), false).await;
     let address = world.url("/a.png");
     let fetcher =
-        Fetcher { make_tls: Box::new(|| tls_trusting(RootCertStore::empty())), tls: OnceLock::new(), ..world.fetcher };
+        Fetcher { make_tls: Box::new(|| tls::trusting(RootCertStore::empty())), tls: OnceLock::new(), ..world.fetcher };
 
     let fetched = fetcher.fetch(&address, |_| true, LIMITS).await;
 
     assert!(matches!(fetched, Err(FetchError::Connection(_))), "{fetched:?}");
     assert_eq!(world.asked.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn outside_images_come_from_public_addresses_at_the_port_of_https() {
+    let goes_to = |address: &str| is_public(address.parse().unwrap());
+
+    assert!(goes_to("1.1.1.1:443") && goes_to("[2a00::1]:443"));
+    for address in
+        ["1.1.1.1:80", "1.1.1.1:6379", "10.0.0.1:443", "127.0.0.1:443", "169.254.169.254:443", "[fd12::1]:443"]
+    {
+        assert!(!goes_to(address), "{address}");
+    }
 }

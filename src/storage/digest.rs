@@ -1,8 +1,9 @@
 //! Reading an object only to see whether it is what it should be.
 
 use super::download::Download;
+use super::error::StoreError;
 use super::layout::ObjectKey;
-use super::store::{Store, StoreError};
+use super::store::Store;
 use futures_util::TryStreamExt;
 use md5::{Digest, Md5};
 

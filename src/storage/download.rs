@@ -1,8 +1,9 @@
 //! Reading an object: its size first, then any range of it as a stream of 1 MiB blocks. Of a local store the file
 //! itself is read, because the store's own stream hands out 8 KiB at a time for twenty times the work.
 
+use super::error::{StoreError, from_io};
 use super::layout::ObjectKey;
-use super::store::{Store, StoreError, from_io};
+use super::store::Store;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};

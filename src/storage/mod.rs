@@ -5,10 +5,14 @@ mod both;
 /// Whose a store is.
 pub mod claim;
 mod digest;
+pub mod direct;
 pub mod download;
+mod error;
+pub mod http;
 pub mod layout;
 /// Self-tests of stores.
 pub mod probe;
+mod provider;
 pub mod range;
 mod router;
 pub mod sign;
@@ -20,6 +24,8 @@ mod writer;
 mod broken_store;
 
 pub use digest::digest;
+pub use direct::{Direct, SignedUrl};
+pub use error::StoreError;
 pub use layout::ObjectKey;
 pub use router::Stores;
-pub use store::{Store, StoreError};
+pub use store::{ObjectFacts, Store};

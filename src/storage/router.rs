@@ -1,6 +1,7 @@
 //! The stores of this server: the one of the instance, and those of connectors once they are opened.
 
-use super::store::{Store, StoreError};
+use super::error::{StoreError, from_io};
+use super::store::Store;
 use crate::domain::id::ConnectorId;
 use std::collections::HashMap;
 use std::path::Path;

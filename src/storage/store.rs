@@ -1,13 +1,17 @@
 //! One object store, local directory or bucket, behind the few calls we make. Each call has a time limit, and each
-//! error is one of four things that a caller can act on.
+//! error is something that a caller can act on.
 
 use super::both::Both;
+use super::direct::Direct;
+use super::error::{StoreError, from_io};
 use super::layout::ObjectKey;
 use super::writer::Writer;
+use crate::domain::clock::Timestamp;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use std::error::Error;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -15,19 +19,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    #[error("the object does not exist")]
-    NotFound,
-    #[error("the object exists already")]
-    AlreadyExists,
-    #[error("the store has no space left")]
-    Full,
-    /// The text is for the log, not for clients: it may name paths.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
+/// What a store knows of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectFacts {
+    pub size_bytes: u64,
+    /// Where the store tells it by the ETag. One that is as expected proves the content; one that is not proves nothing,
+    /// because buckets that encrypt with keys of their own tell something else that looks the same.
+    pub md5: Option<[u8; 16]>,
+    pub modified: Timestamp,
 }
 
 /// An object store. Cheap to clone.
@@ -36,6 +37,9 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     local_root: Option<Arc<Path>>,
     call_timeout: Duration,
+    /// The ETag of an object that came in one piece is its MD5.
+    tells_md5: bool,
+    direct: Option<Arc<Direct>>,
 }
 
 impl Store {
@@ -48,13 +52,23 @@ impl Store {
 
     /// Any other store.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT }
+        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT, tells_md5: false, direct: None }
     }
 
-    /// This store, with what is missing in it read from another.
+    /// A bucket, as a provider describes it.
+    pub(super) fn bucket(inner: Arc<dyn ObjectStore>, tells_md5: bool, direct: Option<Direct>) -> Self {
+        Self { tells_md5, direct: direct.map(Arc::new), ..Self::new(inner) }
+    }
+
+    /// Signed URLs for clients; `None` where the store cannot have any.
+    pub fn direct(&self) -> Option<&Direct> {
+        self.direct.as_deref()
+    }
+
+    /// This store, with what is missing in it read from another. It signs nothing: a URL leads to one store only.
     pub fn reading_also(&self, also: &Store) -> Self {
         let both = Both { home: Arc::clone(&self.inner), also: Arc::clone(&also.inner) };
-        Self { inner: Arc::new(both), ..self.clone() }
+        Self { inner: Arc::new(both), direct: None, ..self.clone() }
     }
 
     /// Stores an object that must not exist yet. After `Ok` it is on disk; after an error it may still
@@ -85,6 +99,23 @@ impl Store {
             return Err(StoreError::Unavailable(format!("{key} ended early: {} of {wanted} bytes", bytes.len())));
         }
         Ok(bytes)
+    }
+
+    /// What is known of the object without reading it.
+    pub async fn head(&self, key: &ObjectKey) -> Result<ObjectFacts, StoreError> {
+        let found = self.limited(self.inner.head(&key.path())).await?;
+        Ok(facts(&found, self.tells_md5))
+    }
+
+    /// Every object with its key, in no order that could be relied on. Ends after its first error.
+    pub fn list(&self) -> BoxStream<'static, Result<(String, ObjectFacts), StoreError>> {
+        let listing = self.inner.list(None);
+        let (limit, tells_md5) = (self.call_timeout, self.tells_md5);
+        stream::try_unfold(listing, move |mut listing| async move {
+            let next = limited_to(limit, async { listing.try_next().await }).await?;
+            Ok(next.map(|found| ((found.location.to_string(), facts(&found, tells_md5)), listing)))
+        })
+        .boxed()
     }
 
     /// Removes the object. One that is not there is as good as removed.
@@ -173,30 +204,22 @@ impl Store {
     }
 }
 
-impl From<object_store::Error> for StoreError {
-    fn from(error: object_store::Error) -> Self {
-        match &error {
-            object_store::Error::NotFound { .. } => Self::NotFound,
-            object_store::Error::AlreadyExists { .. } => Self::AlreadyExists,
-            other if is_full(other) => Self::Full,
-            other => Self::Unavailable(other.to_string()),
-        }
+fn facts(found: &ObjectMeta, tells_md5: bool) -> ObjectFacts {
+    let e_tag = found.e_tag.as_deref().filter(|_| tells_md5);
+    ObjectFacts {
+        size_bytes: found.size,
+        md5: e_tag.and_then(md5_of_e_tag),
+        modified: Timestamp(found.last_modified.timestamp_micros()),
     }
 }
 
-pub(super) fn from_io(error: &io::Error) -> StoreError {
-    match error.kind() {
-        ErrorKind::NotFound => StoreError::NotFound,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Unavailable(error.to_string()),
+/// `"0123…"` in 32 hexadecimal digits. An object that came in parts has a `-` and their number behind it.
+fn md5_of_e_tag(e_tag: &str) -> Option<[u8; 16]> {
+    let digits = e_tag.trim_matches('"');
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
     }
-}
-
-/// Whether some cause of the error is a disk or a quota without space.
-fn is_full(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source())
-        .filter_map(|error| error.downcast_ref::<io::Error>())
-        .any(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
 }
 
 pub(super) async fn limited_to<T>(

@@ -1,8 +1,9 @@
 //! Receiving an object: the body is streamed into the store in large blocks while its MD5 is reckoned beside, in
 //! memory that does not depend on its size. Nothing is visible under the key before all of it is on disk.
 
+use super::error::StoreError;
 use super::layout::ObjectKey;
-use super::store::{Store, StoreError};
+use super::store::Store;
 use super::writer::Writer;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};

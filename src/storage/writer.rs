@@ -1,7 +1,8 @@
 //! Writing one object of any size, block by block.
 
+use super::error::StoreError;
 use super::layout::ObjectKey;
-use super::store::{Store, StoreError, limited_to};
+use super::store::{Store, limited_to};
 use bytes::Bytes;
 use object_store::{MultipartUpload, PutPayload};
 use std::fs::File;

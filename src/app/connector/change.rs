@@ -52,7 +52,7 @@ impl App {
         let (found, _) = self.changeable_connector(caller, name).await?;
         let spec = found.connector.spec.clone();
         let secret = StoreSecret::parse(&spec, credentials.expose())?;
-        spec.check(Some(&secret))?;
+        spec.check_with(Some(&secret))?;
         self.swap(caller, found, spec, Some(secret), AuditAction::ConnectorRotate, true).await
     }
 
@@ -105,7 +105,7 @@ impl App {
             Some(text) => Some(StoreSecret::parse(&spec, text.expose())?),
             None => self.store_secret(found.id, &found.connector)?,
         };
-        spec.check(secret.as_ref())?;
+        spec.check_with(secret.as_ref())?;
         Ok((spec, secret))
     }
 

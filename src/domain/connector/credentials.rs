@@ -1,8 +1,29 @@
-//! Credentials as providers hand them out.
+//! Credentials as providers hand them out, and which of them an identity needs.
 
 use super::given::BadConnector;
-use super::{ConnectorSpec, Identity, Place, StoreSecret};
+use super::{ConnectorSpec, Identity, Place, StoreSecret, WorkloadIdentity};
 use serde_json::Value;
+
+impl ConnectorSpec {
+    /// Whether everything can be what it is, and goes together with these credentials.
+    pub fn check_with(&self, secret: Option<&StoreSecret>) -> Result<(), BadConnector> {
+        self.check()?;
+        check_secret(&self.identity, &self.place, secret)
+    }
+
+    /// Whether it names files or addresses of the machine that the server runs on: who may say so is the operator there.
+    pub fn is_of_the_machine(&self) -> bool {
+        let names_files = |identity: &WorkloadIdentity| {
+            !matches!(identity, WorkloadIdentity::Imds | WorkloadIdentity::Metadata | WorkloadIdentity::Managed { .. })
+        };
+        match (&self.place, &self.identity) {
+            (Place::Local { .. }, _) => true,
+            (_, Identity::Workload { from }) => names_files(from),
+            (_, Identity::AssumedRole { by, .. }) => by.as_ref().is_some_and(names_files),
+            _ => false,
+        }
+    }
+}
 
 impl StoreSecret {
     /// Reads credentials for this connector. S3: `ID:SECRET`, the lines of a credentials file of AWS, or the JSON that its
@@ -36,6 +57,28 @@ impl StoreSecret {
             _ => Err(wrong("a connector with this identity takes no credentials")),
         }
     }
+}
+
+fn check_secret(identity: &Identity, place: &Place, secret: Option<&StoreSecret>) -> Result<(), BadConnector> {
+    let is_needed = match identity {
+        Identity::Keys | Identity::SharedAccess | Identity::ClientSecret { .. } => true,
+        Identity::AssumedRole { by, .. } => by.is_none(),
+        Identity::Process | Identity::Workload { .. } => false,
+    };
+    let Some(secret) = secret else {
+        let message = "the identity needs credentials, and none are given";
+        return if is_needed { Err(BadConnector::new("credentials", message)) } else { Ok(()) };
+    };
+    let fits = match (identity, secret) {
+        (Identity::Keys, StoreSecret::AccessKey { .. }) => matches!(place, Place::S3 { .. }),
+        (Identity::Keys, StoreSecret::ServiceAccount { .. }) => matches!(place, Place::Gcs { .. }),
+        (Identity::Keys, StoreSecret::AccountKey { .. }) => matches!(place, Place::Azure { .. }),
+        (Identity::SharedAccess, StoreSecret::SharedAccess { .. }) => true,
+        (Identity::ClientSecret { .. }, StoreSecret::ClientSecret { .. }) => true,
+        (Identity::AssumedRole { by: None, .. }, StoreSecret::AccessKey { .. }) => true,
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(BadConnector::new("credentials", "the identity takes no credentials of this kind")) }
 }
 
 fn one_line(text: &str) -> Result<String, BadConnector> {
@@ -93,5 +136,17 @@ mod tests {
         for wrong in ["AKIA", ":s", "AKIA:", "{}", "a b:c", "aws_access_key_id = AKIA"] {
             assert_eq!(access_key(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn without_credentials_nobody_comes_in_as_the_machine_by_accident() {
+        let place = Place::Gcs { bucket: "b".into(), endpoint: None };
+
+        assert!(check_secret(&Identity::Keys, &place, None).is_err());
+        let other = StoreSecret::AccountKey { key: "k".into() };
+        assert!(check_secret(&Identity::Keys, &place, Some(&other)).is_err());
+        let machine = Identity::Workload { from: WorkloadIdentity::Metadata };
+        assert_eq!(check_secret(&machine, &place, None), Ok(()));
+        assert!(check_secret(&machine, &place, Some(&other)).is_err());
     }
 }

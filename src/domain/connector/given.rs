@@ -1,15 +1,14 @@
 //! A connector as somebody describes it, in a request, a command or the settings file: by an address or by fields, with
 //! the credentials apart. Reading it says which field is wrong.
 
-use super::{ConnectorSpec, DataPath, Identity, Network, Place, StoreSecret, address};
+use super::address::{self, AddressError};
+use super::{ConnectorSpec, DataPath, Identity, Network, Place, SpecError, StoreSecret};
 use crate::domain::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// No credentials are as long: the JSON file of a service account has 3 KiB.
 const CREDENTIALS_BYTES_MAX: usize = 64 * 1024;
-const ADDRESS_BYTES_MAX: usize = 16 * 1024;
-const CA_BYTES_MAX: usize = 256 * 1024;
 
 /// What is given. `address` or `place`, not both.
 #[derive(Debug, Clone, Default)]
@@ -69,18 +68,11 @@ impl GivenConnector {
                 *kept = Some(text.clone()).filter(|text| !text.is_empty());
             }
         }
-        if spec.network.ca.as_ref().is_some_and(|ca| ca.len() > CA_BYTES_MAX) {
-            return Err(BadConnector::new("ca", "this is too long for certificates in PEM"));
-        }
         let secret = match &self.credentials {
-            Some(_) if secret.is_some() => {
-                let message = "the address has credentials in it already; give them once";
-                return Err(BadConnector::new("credentials", message));
-            }
             Some(text) => Some(self.parse_credentials(&spec, text)?),
             None => secret,
         };
-        spec.check(secret.as_ref())?;
+        spec.check_with(secret.as_ref())?;
         Ok((spec, secret))
     }
 
@@ -89,11 +81,11 @@ impl GivenConnector {
             let field = if self.prefix.is_some() { "prefix" } else { "identity" };
             return Err(BadConnector::new(field, format!("an address says the {field} itself")));
         }
-        if address.expose().len() > ADDRESS_BYTES_MAX {
-            return Err(BadConnector::new("address", "this is too long for an address"));
+        let address = address.expose();
+        if self.credentials.is_none() {
+            return Ok(address::parse(address)?);
         }
-        let has_credentials = self.credentials.is_some();
-        address::parse(address.expose(), has_credentials).map_err(|why| BadConnector::new("address", why.to_string()))
+        Ok((without_secret(address)?, None))
     }
 
     fn from_fields(&self, place: &Value) -> Result<ConnectorSpec, BadConnector> {
@@ -118,6 +110,29 @@ impl GivenConnector {
             return Err(BadConnector::new("credentials", "these are too long for credentials"));
         }
         StoreSecret::parse(spec, text.expose())
+    }
+}
+
+/// What an address says whose credentials are given apart: it is read with others in their place.
+fn without_secret(address: &str) -> Result<ConnectorSpec, BadConnector> {
+    let (scheme, rest) = address.split_once("://").unwrap_or((address, ""));
+    let before_query = rest.split('?').next().unwrap_or_default();
+    if before_query.contains('@') {
+        return Err(BadConnector::new("credentials", "the address has credentials in it already; give them once"));
+    }
+    let (spec, _) = address::parse(&format!("{scheme}://-:-@{rest}"))?;
+    Ok(spec)
+}
+
+impl From<AddressError> for BadConnector {
+    fn from(error: AddressError) -> Self {
+        Self::new("address", error.to_string())
+    }
+}
+
+impl From<SpecError> for BadConnector {
+    fn from(error: SpecError) -> Self {
+        Self::new(error.field, error.to_string())
     }
 }
 

@@ -1,8 +1,6 @@
 //! Connectors: where bytes are kept, and as whom the server goes there. What is kept here is without secrets, but for
 //! the sealed ones.
 
-/// What a connector can be.
-mod check;
 mod credentials;
 /// Connectors as people describe them.
 pub mod given;
@@ -10,8 +8,13 @@ pub mod given;
 mod overlap;
 /// Self-tests.
 pub mod probe;
+/// Connectors in one line.
+pub mod address;
+mod query;
+mod spec;
 
 pub use given::{BadConnector, GivenConnector};
+pub use spec::SpecError;
 
 use super::clock::Timestamp;
 use super::id::ConnectorId;
