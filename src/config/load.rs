@@ -172,7 +172,8 @@ fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &m
 
 /// Which key a message is about, or that there is no such key, without the value, which may be a secret.
 fn key_of(message: &str) -> String {
-    let quoted = message.split('`').nth(1).filter(|_| message.contains("field"));
+    let is_of_field = ["unknown field `", "missing field `"].iter().any(|begin| message.starts_with(begin));
+    let quoted = message.split('`').nth(1).filter(|_| is_of_field);
     let known = quoted.map(|name| format!(": `{name}` is missing, or is none of its keys"));
     let at = || message.rsplit_once(" for key `").and_then(|(_, rest)| rest.split('`').next()).map(|key| format!(" at `{key}`"));
     known.or_else(at).unwrap_or_default()

@@ -12,6 +12,9 @@ use axum::response::Response;
 use axum::{Router, routing};
 use futures_util::stream;
 use http::{Method, StatusCode};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -184,7 +187,16 @@ async fn serve(fault: Fault) -> Served {
     let address = listener.local_addr().unwrap();
     let router = Router::new().fallback(routing::any(answer)).with_state(fake.clone());
     let mut server = JoinSet::new();
-    server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    server.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(router.clone());
+            connections.spawn(async move {
+                // One that is cut off is what some tests want.
+                let _cut_off = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
     Served { fake, address, _server: server }
 }
 
