@@ -180,8 +180,6 @@ pub struct Settings {
     pub metadata_bytes: usize,
     /// The largest file to take; `None` is any.
     pub upload_bytes: Option<u64>,
-    pub read_url_secs: i64,
-    pub write_url_secs: i64,
     /// How long an upload may stand still.
     pub upload_idle: Duration,
     pub seal_rows: u64,
@@ -211,8 +209,6 @@ impl Default for Settings {
             manifest_bytes: 128 << 20,
             metadata_bytes: 1 << 20,
             upload_bytes: None,
-            read_url_secs: 3600,
-            write_url_secs: 86_400,
             upload_idle: Duration::from_secs(30),
             seal_rows: 50_000,
             seal_bytes: 4 << 20,

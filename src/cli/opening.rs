@@ -66,8 +66,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         manifest_bytes: artifacts.manifest_bytes(),
         metadata_bytes: artifacts.metadata_bytes(),
         upload_bytes: limits.upload_bytes(),
-        read_url_secs: i64::try_from(config.transfer.read_url_secs)?,
-        write_url_secs: i64::try_from(config.transfer.write_url_secs)?,
         upload_idle: Duration::from_secs(config.server.body_idle_secs),
         seal_rows: history.seal_rows,
         seal_bytes: history.seal_bytes() as u64,

@@ -101,7 +101,6 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "mail", &mut problems),
         section(built, "secrets", &mut problems),
         section(built, "storage", &mut problems),
-        section(built, "transfer", &mut problems),
         section(built, "settings", &mut problems),
         section(built, "license", &mut problems),
     );
@@ -118,7 +117,6 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(mail),
         Some(secrets),
         Some(storage),
-        Some(transfer),
         Some(settings),
         Some(license),
     ) = sections
@@ -137,7 +135,6 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         mail,
         secrets,
         storage,
-        transfer,
         settings,
         license,
     })

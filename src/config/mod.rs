@@ -21,7 +21,6 @@ mod storage;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod transfer;
 
 pub use artifacts::Artifacts;
 pub use data::Data;
@@ -37,7 +36,6 @@ pub use secrets::Secrets;
 pub use server::Server;
 pub use settings::FixedSettings;
 pub use storage::Storage;
-pub use transfer::Transfer;
 
 /// All settings, one field per section of the file.
 #[derive(Debug, Clone)]
@@ -53,7 +51,6 @@ pub struct Config {
     pub mail: Mail,
     pub secrets: Secrets,
     pub storage: Storage,
-    pub transfer: Transfer,
     pub settings: FixedSettings,
     pub license: License,
 }
@@ -73,7 +70,6 @@ impl Config {
         self.mail.check(self.server.public_url.as_deref(), &mut problems);
         self.secrets.check(&mut problems);
         self.storage.check(&mut problems);
-        self.transfer.check(&mut problems);
         self.settings.check(&mut problems);
         self.license.check(&mut problems);
         problems.into_result()

@@ -33,7 +33,7 @@ fn a_directory_is_defined_tested_attached_and_deleted_by_commands() {
     let place = Place::new();
     let server = place.serve_licensed(&[]);
     team(&server, "vision");
-    let address = format!("file://{}/store", place.directory().display());
+    let address = format!("file://{}/store", server.directory().display());
 
     let made = run(&place, &["connector", "create", "disk", "--address", &address], "");
     assert!(made.contains("weighhouse connector test disk"), "{made}");
