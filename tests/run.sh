@@ -28,6 +28,9 @@ if [[ -d tests/sdk ]]; then
     tests/python_env.sh
 fi
 
+say 'stores for tests'
+tests/stores.sh
+
 # Last, so that its summary is the closing line.
 say 'tests'
 if command -v cargo-nextest >/dev/null; then

@@ -12,6 +12,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// S3 and GCS take no part below 5 MiB but the last.
+const PART_BYTES: usize = 8 << 20;
 
 /// What a store knows of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +35,13 @@ pub struct ObjectFacts {
 }
 
 /// An object store. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
     local_root: Option<Arc<Path>>,
     call_timeout: Duration,
+    /// What comes in parts is gathered to at least so much for each; 0 where parts of any size will do.
+    part_bytes: usize,
     /// The ETag of an object that came in one piece is its MD5.
     tells_md5: bool,
     direct: Option<Arc<Direct>>,
@@ -52,12 +57,12 @@ impl Store {
 
     /// Any other store.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT, tells_md5: false, direct: None }
+        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT, part_bytes: 0, tells_md5: false, direct: None }
     }
 
     /// A bucket, as a provider describes it.
     pub(super) fn bucket(inner: Arc<dyn ObjectStore>, tells_md5: bool, direct: Option<Direct>) -> Self {
-        Self { tells_md5, direct: direct.map(Arc::new), ..Self::new(inner) }
+        Self { part_bytes: PART_BYTES, tells_md5, direct: direct.map(Arc::new), ..Self::new(inner) }
     }
 
     /// Signed URLs for clients; `None` where the store cannot have any.
@@ -194,6 +199,10 @@ impl Store {
         Some(part_of(&root.join(key.as_str()), 1))
     }
 
+    pub(super) fn part_bytes(&self) -> usize {
+        self.part_bytes
+    }
+
     pub(super) fn call_timeout(&self) -> Duration {
         self.call_timeout
     }
@@ -201,6 +210,13 @@ impl Store {
     #[cfg(test)]
     pub(super) fn with_call_timeout(self, call_timeout: Duration) -> Self {
         Self { call_timeout, ..self }
+    }
+}
+
+/// Without what the library would print of its settings: some of that is secret.
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.inner)
     }
 }
 

@@ -210,7 +210,7 @@ fn an_error_names_the_part() {
         ("s3://K:S@b?region=r&external_id=x", "`external_id`"),
         ("s3://K:S@b?region=r&proxy=always&data_path=proxy", "`proxy`"),
         ("s3://K:S@b?region=r&proxy=socks://p:1", "proxy"),
-        ("s3://K:S@b?region=r&endpoint=http://u:p@m", "part before the `@`"),
+        ("s3://K:S@b?region=r&endpoint=http://u:p@m", "endpoint"),
         ("s3://K:S@b?region=r&endpoint=http://m/path", "endpoint"),
         ("s3://K:S@b?region=r&endpoint=file:///etc", "endpoint"),
         ("s3://K:S@b?region=r&ca=nothing", "ca"),

@@ -154,3 +154,6 @@ fn failure(error: &(dyn Error + 'static)) -> HttpError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Broken(String);
+
+#[cfg(test)]
+mod tests;

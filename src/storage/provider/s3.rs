@@ -70,10 +70,13 @@ pub(super) fn connect(opening: &Opening<'_>) -> Result<Store, StoreError> {
 
 impl Bucket<'_> {
     fn open(&self, endpoint: Option<&str>, http: &Http, credentials: &Credentials) -> Result<AmazonS3, StoreError> {
+        let address = self.address(endpoint)?;
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(self.name)
             .with_region(self.region)
-            .with_endpoint(self.address(endpoint)?)
+            // Under TLS nobody changes the bytes on their way, and hashing them once more is dear.
+            .with_unsigned_payload(address.starts_with("https://"))
+            .with_endpoint(address)
             .with_virtual_hosted_style_request(!self.path_style)
             .with_credentials(Arc::clone(&credentials.provider))
             .with_retry(retry())
