@@ -90,7 +90,8 @@ impl App {
     {
         let (licence, mut after) = (self.licence(), None);
         loop {
-            let page = self.db.read(move |tx| table.list(tx, &(), after.as_ref(), AT_ONCE).map_err(Error::from)).await?;
+            let page =
+                self.db.read(move |tx| table.list(tx, &(), after.as_ref(), AT_ONCE).map_err(Error::from)).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(*last);
             let mut portion = Vec::new();

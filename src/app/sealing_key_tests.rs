@@ -1,7 +1,7 @@
 //! Another sealing key: what was sealed before opens, wherever making it was cut off.
 
-use super::testing::{World, faults};
 use super::Error;
+use super::testing::{World, faults};
 use crate::access::{Action, Caller};
 use crate::db::repo::{sealing_key, second_factor, user};
 use crate::db::schema::{MAILS, SEALING_KEYS, SECOND_FACTORS};
@@ -43,7 +43,7 @@ async fn sealed_world() -> (World, UserId) {
     put.await.unwrap();
     let given = GivenConnector {
         address: Some(Secret::new(OF_AMAZON)),
-        credentials: Some(Secret::new("id:the secret")),
+        credentials: Some(Secret::new("id:the-secret")),
         ..GivenConnector::default()
     };
     world.app.create_connector(&Caller::OPERATOR, "eu", &given).await.unwrap();
@@ -161,5 +161,5 @@ async fn who_may_not_change_settings_makes_no_key() {
     let (world, _) = sealed_world().await;
 
     assert!(world.app.rotate_sealing_key(&world.ada).await.is_err());
-    assert_eq!(keys(&world).await, []);
+    assert!(keys(&world).await.is_empty());
 }

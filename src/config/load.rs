@@ -172,7 +172,9 @@ fn key_of(message: &str) -> String {
     let is_of_field = ["unknown field `", "missing field `"].iter().any(|begin| message.starts_with(begin));
     let quoted = message.split('`').nth(1).filter(|_| is_of_field);
     let known = quoted.map(|name| format!(": `{name}` is missing, or is none of its keys"));
-    let at = || message.rsplit_once(" for key `").and_then(|(_, rest)| rest.split('`').next()).map(|key| format!(" at `{key}`"));
+    let at = || {
+        message.rsplit_once(" for key `").and_then(|(_, rest)| rest.split('`').next()).map(|key| format!(" at `{key}`"))
+    };
     known.or_else(at).unwrap_or_default()
 }
 

@@ -73,7 +73,10 @@ impl Storage {
         }
         let (mut known, mut apart) = (Vec::<String>::new(), Vec::new());
         for connector in &self.connectors {
-            match connector.read().and_then(|(name, given)| Ok((given.read().map_err(|why| connector.wrong(&why))?, name))) {
+            match connector
+                .read()
+                .and_then(|(name, given)| Ok((given.read().map_err(|why| connector.wrong(&why))?, name)))
+            {
                 Err(problem) => problems.add(problem),
                 Ok(((spec, _), name)) => {
                     if known.contains(&name.folded()) {

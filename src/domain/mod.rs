@@ -55,12 +55,12 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// What is sealed in the database.
+pub mod sealed;
 /// What a licence counts of people.
 pub mod seat;
 /// Authenticator apps and recovery codes.
 pub mod second_factor;
-/// What is sealed in the database.
-pub mod sealed;
 /// Text that must not be printed.
 pub mod secret;
 /// Who signed in with a browser.

@@ -38,7 +38,9 @@ fn a_directory_is_defined_tested_attached_and_deleted_by_commands() {
     let made = run(&place, &["connector", "create", "disk", "--address", &address], "");
     assert!(made.contains("weighhouse connector test disk"), "{made}");
     let tested = run(&place, &["connector", "test", "disk"], "");
-    for step in ["put              passed", "multipart        passed", "signed_get       skipped: a directory has no URLs"] {
+    for step in
+        ["put              passed", "multipart        passed", "signed_get       skipped: a directory has no URLs"]
+    {
         assert!(tested.contains(step), "{tested}");
     }
     run(&place, &["connector", "attach", "disk", "--team", "vision"], "");
@@ -52,7 +54,12 @@ fn a_directory_is_defined_tested_attached_and_deleted_by_commands() {
     run(&place, &["connector", "detach", "--team", "vision"], "");
     run(&place, &["connector", "delete", "disk"], "");
     assert_eq!(run(&place, &["connector", "list", "--json"], "").trim(), "[]");
-    assert!(std::fs::read_dir(place.directory().join("store")).unwrap().next().is_none_or(|left| left.unwrap().path().is_dir()));
+    assert!(
+        std::fs::read_dir(place.directory().join("store"))
+            .unwrap()
+            .next()
+            .is_none_or(|left| left.unwrap().path().is_dir())
+    );
 }
 
 #[test]
@@ -68,7 +75,12 @@ fn a_store_that_cannot_be_used_ends_the_command_and_says_what_to_do() {
 
     assert_eq!(failed.status.code(), Some(1));
     let text = said(&failed);
-    for expected in ["resolve          failed", "127.0.0.1", "storage.allow_endpoints", "put              skipped: not tried: `resolve` failed"] {
+    for expected in [
+        "resolve          failed",
+        "127.0.0.1",
+        "storage.allow_endpoints",
+        "put              skipped: not tried: `resolve` failed",
+    ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     let refused = place.run(&["team", "create", "speech", "--connector", "eu"], "");
@@ -111,7 +123,8 @@ fn what_is_wrong_with_a_description_is_said_by_its_field() {
         assert!([409, 422].contains(&status) && is_same, "{field}: {status} {answer} for {body}");
         assert!(!answer.to_string().contains(SECRET), "{answer}");
     }
-    let nested = server.operate("POST", "/api/v1/connectors", &json!({ "name": "new", "store": bucket("taken")["store"] }));
+    let nested =
+        server.operate("POST", "/api/v1/connectors", &json!({ "name": "new", "store": bucket("taken")["store"] }));
     assert!(nested.0 == 409 && nested.1.to_string().contains("`taken`"), "{nested:?}");
     let unknown = server.operate("POST", "/api/v1/connectors", &json!({ "name": "n", "store": {}, "more": 1 }));
     assert_eq!(unknown.0, 422);
@@ -196,7 +209,10 @@ fn the_settings_file_defines_connectors_and_the_store_of_the_server() {
         ("ca_file = \"/nowhere\"\n", "cannot read `/nowhere`"),
         ("prefix = \"/\"\n", "prefix"),
         ("[[storage.connectors]]\nname = \"eu\"\naddress = \"s3://other?region=r\"\n", "eu"),
-        ("[[storage.connectors]]\nname = \"x\"\naddress = \"s3://id:a-secret@b/p?region=r\"\n", "lead to the same bucket"),
+        (
+            "[[storage.connectors]]\nname = \"x\"\naddress = \"s3://id:a-secret@b/p?region=r\"\n",
+            "lead to the same bucket",
+        ),
     ] {
         write(more);
         let refused = place.run(&[&["check-config"], &config_words[..]].concat(), "");

@@ -152,20 +152,30 @@ fn stores(server: &Server<'_>) -> Vec<Request> {
         request("connector:define", "POST", all, bucket("NEW")),
         request("connector:define", "GET", all, Value::Null),
         request("connector:define", "GET", "/api/v1/connectors/kept", Value::Null).after("POST", all, kept()),
-        request("connector:define", "PATCH", "/api/v1/connectors/kept", json!({ "data_path": "proxy" }))
-            .after("POST", all, kept()),
-        request("connector:define", "DELETE", "/api/v1/connectors/short-lived", Value::Null)
-            .after("POST", all, bucket("short-lived")),
-        request("connector:attach", "PUT", of_team, attached())
-            .after("POST", all, kept())
-            .after("DELETE", of_team, Value::Null),
+        request("connector:define", "PATCH", "/api/v1/connectors/kept", json!({ "data_path": "proxy" })).after(
+            "POST",
+            all,
+            kept(),
+        ),
+        request("connector:define", "DELETE", "/api/v1/connectors/short-lived", Value::Null).after(
+            "POST",
+            all,
+            bucket("short-lived"),
+        ),
+        request("connector:attach", "PUT", of_team, attached()).after("POST", all, kept()).after(
+            "DELETE",
+            of_team,
+            Value::Null,
+        ),
         request("connector:test", "GET", of_team, Value::Null),
         request("connector:test", "POST", "/api/v1/connectors/kept/test", Value::Null)
             .after("POST", all, kept())
             .after("PUT", of_team, attached()),
-        request("connector:migrate", "DELETE", of_team, Value::Null)
-            .after("POST", all, kept())
-            .after("PUT", of_team, attached()),
+        request("connector:migrate", "DELETE", of_team, Value::Null).after("POST", all, kept()).after(
+            "PUT",
+            of_team,
+            attached(),
+        ),
         request("system:settings", "POST", "/api/v1/secrets/rotate", Value::Null),
     ]
 }

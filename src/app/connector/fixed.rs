@@ -52,7 +52,8 @@ impl App {
         spec: ConnectorSpec,
         secret: Option<StoreSecret>,
     ) -> Result<(), Error> {
-        let is_same = before.connector.spec == spec && self.store_secret(before.id, &before.connector).ok() == Some(secret.clone());
+        let is_same = before.connector.spec == spec
+            && self.store_secret(before.id, &before.connector).ok() == Some(secret.clone());
         if is_same && before.connector.is_fixed {
             return Ok(());
         }
@@ -83,7 +84,8 @@ impl App {
             let page = self.db.read(move |tx| connector::list(tx, after, PAGE).map_err(Error::from)).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
-            others.extend(page.into_iter().filter(|(_, other)| other.is_fixed && !names.contains(&other.name.folded())));
+            others
+                .extend(page.into_iter().filter(|(_, other)| other.is_fixed && !names.contains(&other.name.folded())));
         }
         for (id, connector) in others {
             let (licence, name) = (self.licence(), connector.name.to_string());

@@ -154,8 +154,7 @@ impl App {
             }
             check_apart(tx, &spec, None)?;
             let (name, spec, sealed, created_at) = (name.clone(), spec.clone(), sealed.clone(), tx.now());
-            let connector =
-                Connector { name, spec, version: 1, sealed, is_fixed, is_claimed: false, created_at };
+            let connector = Connector { name, spec, version: 1, sealed, is_fixed, is_claimed: false, created_at };
             connector::create(tx, &instance, id, &connector)?;
             audit::record(tx, &caller, event(AuditAction::ConnectorCreate, &connector))?;
             Ok(connector)

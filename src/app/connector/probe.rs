@@ -1,6 +1,6 @@
 //! Self-tests of connectors: when somebody asks, before a connector is used, and every night for those that are.
 
-use super::{ShownConnector, event, named, name_of_team, shown_to_admin};
+use super::{ShownConnector, event, name_of_team, named, shown_to_admin};
 use crate::access::{Action, Allowed, Caller, Licence, Refusal};
 use crate::app::audit;
 use crate::app::existing::missing;
@@ -114,7 +114,12 @@ impl App {
         match last.trouble() {
             None => tracing::info!(connector = name, "a connector passed its self-test"),
             Some((step, failure)) => {
-                tracing::warn!(connector = name, step = step.name(), words = failure.words, "a connector failed its self-test");
+                tracing::warn!(
+                    connector = name,
+                    step = step.name(),
+                    words = failure.words,
+                    "a connector failed its self-test"
+                );
             }
         }
         metrics::gauge!("weighhouse_connector_good", "connector" => name).set(if last.is_good() { 1.0 } else { 0.0 });
@@ -139,12 +144,7 @@ impl App {
 
 /// A connector for who may test it: on the whole instance, or in a team whose bytes are there. Who sees none of its teams
 /// learns nothing of it.
-fn testable(
-    tx: &impl Read,
-    caller: &Caller,
-    name: &str,
-    licence: &Licence,
-) -> Result<Allowed<FoundConnector>, Error> {
+fn testable(tx: &impl Read, caller: &Caller, name: &str, licence: &Licence) -> Result<Allowed<FoundConnector>, Error> {
     let found = named(tx, name);
     if let Ok(instance) = caller.may(Action::ConnectorTest, user::instance(), licence) {
         let found = found?;

@@ -95,11 +95,7 @@ pub fn probe(tx: &impl Read, id: ConnectorId) -> Result<Option<ProbeResult>, DbE
 }
 
 /// What a self-test has found.
-pub fn put_probe(
-    tx: &mut WriteTx<'_>,
-    tested: &Allowed<FoundConnector>,
-    result: &ProbeResult,
-) -> Result<(), PutError> {
+pub fn put_probe(tx: &mut WriteTx<'_>, tested: &Allowed<FoundConnector>, result: &ProbeResult) -> Result<(), PutError> {
     tested.must_be(Action::ConnectorTest);
     // It may be gone: a test takes its time.
     if get(tx, tested.id)?.is_some() { CONNECTOR_PROBES.put(tx, &tested.id, result) } else { Ok(()) }

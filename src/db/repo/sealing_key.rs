@@ -17,12 +17,7 @@ pub fn list(tx: &impl Read) -> Result<Vec<(u32, SealingKey)>, DbError> {
     SEALING_KEYS.list(tx, &(), None, KEYS_MAX)
 }
 
-pub fn put(
-    tx: &mut WriteTx<'_>,
-    instance: &Allowed<Instance>,
-    number: u32,
-    wrapped: Vec<u8>,
-) -> Result<(), PutError> {
+pub fn put(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, number: u32, wrapped: Vec<u8>) -> Result<(), PutError> {
     instance.must_be(Action::SystemSettings);
     let key = SealingKey { wrapped, made_at: tx.now(), is_alone: false };
     SEALING_KEYS.put(tx, &number, &key)

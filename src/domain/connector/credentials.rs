@@ -34,12 +34,14 @@ impl StoreSecret {
             return Err(wrong("the credentials are empty"));
         }
         match (&spec.identity, &spec.place) {
-            (Identity::Keys | Identity::AssumedRole { by: None, .. }, Place::S3 { .. }) => access_key(text).ok_or_else(|| {
-                wrong(
-                    "these are no access key: write `ID:SECRET`, or the lines `aws_access_key_id = …` and \
+            (Identity::Keys | Identity::AssumedRole { by: None, .. }, Place::S3 { .. }) => {
+                access_key(text).ok_or_else(|| {
+                    wrong(
+                        "these are no access key: write `ID:SECRET`, or the lines `aws_access_key_id = …` and \
                      `aws_secret_access_key = …`, or JSON with `AccessKeyId` and `SecretAccessKey`",
-                )
-            }),
+                    )
+                })
+            }
             (Identity::Keys, Place::Gcs { .. }) if is_service_account(text) => {
                 Ok(Self::ServiceAccount { json: text.to_owned() })
             }

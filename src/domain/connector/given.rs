@@ -51,7 +51,8 @@ impl GivenConnector {
                 return Err(BadConnector::new("place", "give an address or the fields of a place, not both"));
             }
             (None, None) => {
-                let message = "say where the connector leads: by an address, such as `s3://BUCKET/PREFIX`, or by a place";
+                let message =
+                    "say where the connector leads: by an address, such as `s3://BUCKET/PREFIX`, or by a place";
                 return Err(BadConnector::new("address", message));
             }
         };

@@ -1,6 +1,8 @@
 //! Connectors: where bytes are kept, and as whom the server goes there. What is kept here is without secrets, but for
 //! the sealed ones.
 
+/// Connectors in one line.
+pub mod address;
 mod credentials;
 /// Connectors as people describe them.
 pub mod given;
@@ -8,8 +10,6 @@ pub mod given;
 mod overlap;
 /// Self-tests.
 pub mod probe;
-/// Connectors in one line.
-pub mod address;
 mod query;
 mod spec;
 

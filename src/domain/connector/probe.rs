@@ -91,9 +91,13 @@ impl ProbeStep {
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// With what is worth knowing, if anything.
-    Passed { note: Option<String> },
+    Passed {
+        note: Option<String>,
+    },
     Failed(Failure),
-    Skipped { reason: String },
+    Skipped {
+        reason: String,
+    },
 }
 
 /// Why a step failed, and what to do.

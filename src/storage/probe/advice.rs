@@ -8,8 +8,7 @@ use crate::storage::StoreError;
 use crate::storage::http::{Answered, DialError};
 use serde_json::{Value, json};
 
-pub(super) const UNFINISHED_UPLOADS: &str =
-    "no rule removes uploads that were never finished: one that aborts incomplete multipart uploads after 7 days saves space";
+pub(super) const UNFINISHED_UPLOADS: &str = "no rule removes uploads that were never finished: one that aborts incomplete multipart uploads after 7 days saves space";
 
 pub(super) fn failure(step: ProbeStep, spec: &ConnectorSpec, trouble: Trouble) -> Failure {
     let (words, missing, is_forbidden) = match trouble {
@@ -73,7 +72,9 @@ fn meaning(step: ProbeStep, spec: &ConnectorSpec, error: &StoreError) -> Meaning
 
 fn meaning_of_dial(why: &DialError) -> &'static str {
     match why {
-        DialError::Unknown { .. } => "a name that is known: look at the spelling of the endpoint, and at the name server of this machine",
+        DialError::Unknown { .. } => {
+            "a name that is known: look at the spelling of the endpoint, and at the name server of this machine"
+        }
         DialError::Refused { .. } => {
             "the operator's leave: addresses of this machine and its link are gone to only where `storage.allow_endpoints` \
              in the settings file names the host"
@@ -93,16 +94,31 @@ fn meaning_of_dial(why: &DialError) -> &'static str {
 fn meaning_of_answer(step: ProbeStep, spec: &ConnectorSpec, answered: &Answered) -> Meaning {
     let setting = |text: String| Meaning { missing: Some(text), is_forbidden: false };
     match answered.code.as_str() {
-        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthenticationFailed" | "InvalidSecurity" | "InvalidToken"
-        | "ExpiredToken" | "UnknownKey" | "NotSignedUp" | "invalid_client" | "invalid_grant" | "unauthorized_client"
-        | "Unauthenticated" | "UNAUTHENTICATED" | "NoAuthenticationInformation" => {
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "AuthenticationFailed"
+        | "InvalidSecurity"
+        | "InvalidToken"
+        | "ExpiredToken"
+        | "UnknownKey"
+        | "NotSignedUp"
+        | "invalid_client"
+        | "invalid_grant"
+        | "unauthorized_client"
+        | "Unauthenticated"
+        | "UNAUTHENTICATED"
+        | "NoAuthenticationInformation" => {
             setting("the right credentials: give them again with `weighhouse connector rotate`".into())
         }
         "NoSuchBucket" | "ContainerNotFound" | "NoSuchContainer" | "AccountNotFound" => {
             setting(format!("{}: make it first, or mend its name", bucket(&spec.place)))
         }
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "TemporaryRedirect" | "InvalidRegion"
-        | "IllegalLocationConstraintException" | "CredentialScopeMismatch" => {
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "TemporaryRedirect"
+        | "InvalidRegion"
+        | "IllegalLocationConstraintException"
+        | "CredentialScopeMismatch" => {
             setting("the region that the bucket is in: the store's words may name it".into())
         }
         "RequestTimeTooSkewed" | "RequestExpired" => {
@@ -119,7 +135,9 @@ fn meaning_of_answer(step: ProbeStep, spec: &ConnectorSpec, answered: &Answered)
         _ if (300..400).contains(&answered.status) => {
             setting("the region that the bucket is in, or the other style of path".into())
         }
-        _ if answered.status == 401 => setting("the right credentials: give them again with `weighhouse connector rotate`".into()),
+        _ if answered.status == 401 => {
+            setting("the right credentials: give them again with `weighhouse connector rotate`".into())
+        }
         _ if answered.status == 403 => forbidden(step, &spec.place),
         _ => Meaning { missing: None, is_forbidden: false },
     }
@@ -149,7 +167,9 @@ fn bucket(place: &Place) -> String {
 pub(super) fn policy(spec: &ConnectorSpec) -> Option<String> {
     match &spec.place {
         Place::Local { .. } => None,
-        Place::S3 { bucket, encryption, region, .. } => Some(pretty(&s3_policy(spec, bucket, region, encryption.as_ref()))),
+        Place::S3 { bucket, encryption, region, .. } => {
+            Some(pretty(&s3_policy(spec, bucket, region, encryption.as_ref())))
+        }
         Place::Gcs { bucket, .. } => Some(format!(
             "gcloud storage buckets add-iam-policy-binding gs://{bucket} \\\n  \
              --member=serviceAccount:SERVICE_ACCOUNT --role=roles/storage.objectAdmin\n\

@@ -33,8 +33,12 @@ async fn lifecycle(probe: &Probe<'_>) -> Done {
     let rules = parse_rules(&rules);
     let deleting = rules.iter().find(|rule| rule.is_on && rule.deletes && rule.covers(&probe.spec.prefix));
     if let Some(rule) = deleting {
-        let words = format!("the rule `{}` of the bucket deletes objects under `{}` by their age", rule.name, rule.prefix);
-        return Err(Trouble::seen(words, "a bucket, or a prefix, whose objects no rule deletes: this server removes what is not needed"));
+        let words =
+            format!("the rule `{}` of the bucket deletes objects under `{}` by their age", rule.name, rule.prefix);
+        return Err(Trouble::seen(
+            words,
+            "a bucket, or a prefix, whose objects no rule deletes: this server removes what is not needed",
+        ));
     }
     let aborts = rules.iter().any(|rule| rule.is_on && rule.aborts && rule.covers(&probe.spec.prefix));
     Ok((!aborts).then(|| advice::UNFINISHED_UPLOADS.into()))
@@ -102,8 +106,11 @@ fn parse_rules(xml: &str) -> Vec<Rule> {
             deletes: expires || google,
             aborts: has("AbortIncompleteMultipartUpload"),
         };
-        let prefixes: Vec<String> =
-            text.split("<MatchesPrefix>").skip(1).map(|rest| rest.split('<').next().unwrap_or_default().into()).collect();
+        let prefixes: Vec<String> = text
+            .split("<MatchesPrefix>")
+            .skip(1)
+            .map(|rest| rest.split('<').next().unwrap_or_default().into())
+            .collect();
         if prefixes.is_empty() {
             rules.push(rule(element(text, "Prefix")));
         } else {
@@ -138,9 +145,33 @@ mod tests {
             (rule("teams/b", "Enabled", days), "teams/a", false),
             (rule("teams/a-old", "Enabled", days), "teams/a", false),
             (rule("", "Disabled", days), "teams/a", false),
-            (rule("", "Enabled", "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>"), "", false),
-            (rule("", "Enabled", "<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration>"), "", false),
-            (rule("", "Enabled", "<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>"), "", false),
+            (
+                rule(
+                    "",
+                    "Enabled",
+                    "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
+                ),
+                "",
+                false,
+            ),
+            (
+                rule(
+                    "",
+                    "Enabled",
+                    "<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration>",
+                ),
+                "",
+                false,
+            ),
+            (
+                rule(
+                    "",
+                    "Enabled",
+                    "<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+                ),
+                "",
+                false,
+            ),
             ("<LifecycleConfiguration/>".into(), "", false),
         ] {
             assert_eq!(deletes(&xml, prefix), expected, "{xml} for {prefix}");

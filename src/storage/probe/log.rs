@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 pub(super) enum Trouble {
     Store(StoreError),
     /// What was seen, and what is missing or to be set.
-    Seen { words: String, missing: Option<String> },
+    Seen {
+        words: String,
+        missing: Option<String>,
+    },
     /// There was nothing to try.
     Nothing(String),
 }

@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use std::time::Duration;
 
 pub(super) const SMALL: &[u8] = b"This object is part of a self-test, which removes it again.\n";
-/// The least that S3 takes for a part that is not the last.
-const PART_BYTES: usize = 5 << 20;
+/// Where parts may have any size.
+const PART_BYTES: usize = 1 << 20;
 const LAST_PART_BYTES: usize = 1024;
 /// Removing what is left after all.
 const CLEAN_WITHIN: Duration = Duration::from_secs(10);
@@ -88,9 +88,10 @@ async fn overwrite(store: &Store, keys: &Keys) -> Done {
 }
 
 async fn in_parts(store: &Store, keys: &Keys) -> Done {
+    let part_bytes = store.part_bytes().max(PART_BYTES);
     let mut writer = store.begin(&keys.large).await?;
     let sent = async {
-        writer.write(Bytes::from(vec![b'x'; PART_BYTES])).await?;
+        writer.write(Bytes::from(vec![b'x'; part_bytes])).await?;
         writer.write(Bytes::from(vec![b'y'; LAST_PART_BYTES])).await?;
         writer.finish().await
     };
@@ -98,7 +99,7 @@ async fn in_parts(store: &Store, keys: &Keys) -> Done {
         writer.abort().await;
         return Err(error.into());
     }
-    let (size, sent) = (store.head(&keys.large).await?.size_bytes, (PART_BYTES + LAST_PART_BYTES) as u64);
+    let (size, sent) = (store.head(&keys.large).await?.size_bytes, (part_bytes + LAST_PART_BYTES) as u64);
     same(size == sent, || format!("an object of {sent} bytes in two parts has {size}"))
 }
 

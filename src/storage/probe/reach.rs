@@ -40,9 +40,10 @@ async fn resolve(probe: &Probe<'_>) -> Done {
         return Err(unknown("it has no address".into()).into());
     }
     for &address in &addresses {
-        probe.rules.check(&host, address).map_err(|refusal| {
-            StoreError::Unreachable(DialError::Refused { host: host.clone(), address, refusal })
-        })?;
+        probe
+            .rules
+            .check(&host, address)
+            .map_err(|refusal| StoreError::Unreachable(DialError::Refused { host: host.clone(), address, refusal }))?;
     }
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
     Ok(Some(format!("{host} is {}", shown.join(", "))))
@@ -67,9 +68,15 @@ fn compare(probe: &Probe<'_>, date: Option<Timestamp>) -> Done {
     // Signatures carry the machine's time, whatever other clock there may be.
     let ahead = Clock::system().now().secs_since(theirs);
     let off = ahead.abs();
-    let words = format!("the clock of this server is {off} seconds {} that of the store", if ahead > 0 { "ahead of" } else { "behind" });
+    let words = format!(
+        "the clock of this server is {off} seconds {} that of the store",
+        if ahead > 0 { "ahead of" } else { "behind" }
+    );
     if off > SKEW_SECS_MAX {
-        return Err(Trouble::seen(words, "the right time: let this machine's clock, or the store's, follow a time server"));
+        return Err(Trouble::seen(
+            words,
+            "the right time: let this machine's clock, or the store's, follow a time server",
+        ));
     }
     Ok((off > SKEW_SECS_NOTED).then_some(words))
 }

@@ -85,7 +85,9 @@ async fn preflight(probe: &Probe<'_>, keys: &Keys) -> Done {
 pub(super) fn direct<'a>(probe: &'a Probe<'_>) -> Result<&'a Direct, Trouble> {
     let reason = match probe.spec.identity {
         Identity::Process => "a directory has no URLs: everything goes through the server",
-        Identity::SharedAccess => "nothing can be signed with a shared access signature: everything goes through the server",
+        Identity::SharedAccess => {
+            "nothing can be signed with a shared access signature: everything goes through the server"
+        }
         _ => "nothing can be signed for this store: everything goes through the server",
     };
     probe.store.direct().ok_or_else(|| Trouble::Nothing(reason.into()))
