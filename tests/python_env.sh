@@ -64,19 +64,42 @@ if (($# > 0)); then
     shift
 fi
 
+# Much of the time of a version is waiting, so several files run at once, each group with a server of its own.
+workers=4
+((${#versions[@]} > 1)) && workers=3
+run_tests() {
+    local version=$1 tests=tests/sdk
+    shift
+    [[ $version == training ]] && tests=tests/sdk/test_integrations.py
+    if [[ $version == mail ]]; then
+        target/python/mail/bin/python -m pytest -q tests/mail "$@"
+    else
+        "target/python/$version/bin/python" -m pytest -q -rs -n "$workers" --dist loadfile "$tests" "$@"
+    fi
+}
+
+for version in "${versions[@]}"; do
+    prepare "$version"
+done
+$prepare_only && exit
+
+# The versions run at once too: one waits while another computes, and the last files of one leave no processor idle.
+logs=$(mktemp -d)
+declare -A running=()
+# Each is a group of processes, which is interrupted as from a terminal, so that it stops its servers.
+set -m
+trap 'for group in "${running[@]}"; do kill -INT -- "-$group" 2>/dev/null || true; done; wait; rm -rf "$logs"' EXIT
+for version in "${versions[@]}"; do
+    run_tests "$version" "$@" >"$logs/$version" 2>&1 &
+    running[$version]=$!
+done
 failed=()
 for version in "${versions[@]}"; do
     printf '\n-- %s\n' "$version"
-    prepare "$version"
-    $prepare_only && continue
-    tests=tests/sdk
-    [[ $version == training ]] && tests=tests/sdk/test_integrations.py
-    if [[ $version == mail ]]; then
-        target/python/mail/bin/python -m pytest -q tests/mail "$@" || failed+=(mail)
-        continue
-    fi
-    # Most of the time is waiting, so several files run at once, each group with a server of its own.
-    "target/python/$version/bin/python" -m pytest -q -rs -n 4 --dist loadfile "$tests" "$@" || failed+=("$version")
+    # What is there already, and the rest as it comes.
+    tail -f -n +1 --pid="${running[$version]}" "$logs/$version"
+    wait "${running[$version]}" || failed+=("$version")
+    unset "running[$version]"
 done
 if ((${#failed[@]} > 0)); then
     printf '\nfailed: %s\n' "${failed[*]}"

@@ -9,8 +9,12 @@ mod direct;
 #[expect(dead_code, reason = "each test uses part of what they share")]
 #[path = "harness/stores/mod.rs"]
 mod harness;
+#[path = "stores/identity.rs"]
+mod identity;
 #[path = "stores/refusal.rs"]
 mod refusal;
+#[path = "stores/signing.rs"]
+mod signing;
 
 use harness::{azure, gcs, s3};
 use std::sync::Arc;

@@ -68,7 +68,7 @@ impl Direct {
         self.sign(Method::GET, key, secs, Bound { query, headers: Vec::new() }).await
     }
 
-    /// For one `PUT` of an object that must not exist yet. With an MD5, S3 and GCS take no other bytes.
+    /// For the `PUT` of a new object. Where that [can be](Self::binds_md5), the bytes are bound by their MD5.
     pub async fn put_url(&self, key: &ObjectKey, md5: Option<[u8; 16]>, secs: u64) -> Result<SignedUrl, StoreError> {
         let mut headers = Vec::new();
         if let Some(md5) = md5.filter(|_| self.binds_md5()) {
@@ -84,7 +84,8 @@ impl Direct {
         self.sign(Method::PUT, key, secs, Bound { query: Vec::new(), headers }).await
     }
 
-    /// Whether a `PUT` takes only the bytes whose MD5 was signed. Where not, what arrived has to be read and hashed.
+    /// Whether a `PUT` takes only the bytes whose MD5 was signed, and only once. Where not, whoever has the URL may write
+    /// other bytes until it ends: what arrived has to be read, hashed and kept under a key that no URL was signed for.
     pub fn binds_md5(&self) -> bool {
         self.dialect != Dialect::Azure
     }

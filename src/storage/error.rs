@@ -87,3 +87,34 @@ fn redacted(text: &str) -> String {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::client::{HttpError, HttpErrorKind};
+
+    #[test]
+    fn addresses_lose_their_queries_and_everything_else_stays() {
+        for (text, kept) in [
+            ("nothing to see", "nothing to see"),
+            ("GET https://a.test/b/c in 1s - 503", "GET https://a.test/b/c in 1s - 503"),
+            ("GET https://a.test/b?sig=secret in 1s", "GET https://a.test/b?*** in 1s"),
+            ("(http://sts.test/?WebIdentityToken=secret&x=y)", "(http://sts.test/?***"),
+            ("is it so? yes", "is it so? yes"),
+        ] {
+            assert_eq!(redacted(text), kept);
+        }
+    }
+
+    #[test]
+    fn a_cause_below_the_library_is_found() {
+        let answered = Answered { status: 403, code: "AccessDenied".into(), words: "no".into() };
+        let below = |error: HttpError| object_store::Error::Generic { store: "S3", source: Box::new(error) };
+
+        let refused = below(HttpError::new(HttpErrorKind::Unknown, answered.clone()));
+        assert_eq!(StoreError::from(refused), StoreError::Refused(answered));
+        let unknown = DialError::Unknown { host: "store.test".into(), error: "no such name".into() };
+        let unreachable = below(HttpError::new(HttpErrorKind::Connect, unknown.clone()));
+        assert_eq!(StoreError::from(unreachable), StoreError::Unreachable(unknown));
+    }
+}

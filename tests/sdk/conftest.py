@@ -51,7 +51,7 @@ def person(server):
 
 @pytest.fixture(scope="module")
 def client(server, person, tmp_path_factory):
-    client = harness.Client(tmp_path_factory.mktemp("client"), server.url, person)
+    client = harness.Client(tmp_path_factory.mktemp("client"), server.url, person, server.log)
     yield client
     client.end_all()
 

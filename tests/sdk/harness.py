@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +30,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WEIGHHOUSE_BINARY", REPOSITORY / "target/debug/weighhouse"))
 FOR_SCRIPTS = Path(__file__).with_name("for_scripts")
 START_SECONDS = 60
-SCRIPT_SECONDS = 120
+# Many times what any script takes, because beside other programs a script may wait long for its turn: see README.md.
+SCRIPT_SECONDS = 300
 END_SECONDS = 10
+LOG_LINES = 40
+# In the environment of a script and of all that it starts, whatever session that is in.
+MARK = "WEIGHHOUSE_SCRIPT"
 ANY = object()
 
 # One spelling of a private setting is read by every supported client: `WANDB__NAME` is `_name` in 0.17 and
@@ -43,8 +49,15 @@ QUIET_CLIENT = {
     "WANDB__DISABLE_STATS": "true",
     "WANDB__DISABLE_META": "true",
     "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.1",
+    # Half a minute by default, which beside other programs may be too little for a service that is Python itself.
+    "WANDB__SERVICE_WAIT": str(SCRIPT_SECONDS),
+    # A process that gives itself a title writes it over the environment by which `Process` finds it.
+    "WANDB__DISABLE_SETPROCTITLE": "true",
     "NO_PROXY": "127.0.0.1,localhost",
 }
+# The oldest two look for `distutils`, instead of which setuptools hands them all of itself unless told so.
+if sys.version_info < (3, 12):
+    QUIET_CLIENT["SETUPTOOLS_USE_DISTUTILS"] = "stdlib"
 
 
 @dataclass(frozen=True)
@@ -156,7 +169,7 @@ def client_environment(home, url, api_key):
     own = {"HOME": home, "WANDB_DIR": home, "WANDB_CACHE_DIR": home / "cache", "WANDB_CONFIG_DIR": home / "config"}
     own |= {"WANDB_DATA_DIR": home / "data", "WANDB_BASE_URL": url, "WANDB_API_KEY": api_key}
     own |= {"WANDB_ARTIFACT_DIR": home / "artifacts"}
-    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": FOR_SCRIPTS}
+    own |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": FOR_SCRIPTS, "PYTHONFAULTHANDLER": "1"}
     return {**inherited, **QUIET_CLIENT, **{name: str(value) for name, value in own.items()}}
 
 
@@ -175,18 +188,32 @@ def wait_until(look, seconds=40):
     return seen
 
 
+def last_lines(path):
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join([f"-- {path}, the last of {len(lines)} lines:", *lines[-LOG_LINES:]])
+
+
+def what_it_does(process):
+    """A process as `ps` shows it: with little CPU time and many others running, it has waited for its turn."""
+    columns = "pid,ppid,stat,etime,time,wchan:20,args"
+    return subprocess.run(["ps", "-ww", "-o", columns, "-p", str(process)], capture_output=True, text=True).stdout
+
+
 class Process:
     """A client process in a directory of its own. What it prints and reads are lines."""
 
-    def __init__(self, arguments, directory, environment):
+    def __init__(self, arguments, directory, environment, server_log=None):
         self.directory = directory
+        self._server_log = server_log
+        self._mark = f"{MARK}={uuid.uuid4().hex}"
         self.output = ""
+        self.hung = []
         self.exit_code = None
         # A session of its own, so that whatever it leaves behind can be ended with it.
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=directory,
-            env=environment,
+            env=environment | dict([self._mark.split("=")]),
             # A shell starts background jobs deaf to Ctrl-C, and children stay so: a script must hear it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             text=True,
@@ -196,14 +223,22 @@ class Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        # Takes note of its end at once. The service of the oldest client, which holds our pipe, ends when it sees that
+        # no process has the script's id; a zombie still has it, and stays one while we read the pipe to its end.
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def wait_for_line(self, wanted):
-        """Reads on until a line is exactly `wanted`. The time limit of `wait` does not hold here."""
-        for line in self._process.stdout:
-            self.output += line
-            if line.strip() == wanted:
-                return
-        raise AssertionError(f"`{wanted}` was never printed:\n{self.output}")
+        """Reads on until a line is exactly `wanted`."""
+        limit = threading.Timer(SCRIPT_SECONDS, self._abort)
+        limit.start()
+        try:
+            for line in self._process.stdout:
+                self.output += line
+                if line.strip() == wanted:
+                    return
+        finally:
+            limit.cancel()
+        raise AssertionError(f"`{wanted}` was never printed:\n{self._story()}")
 
     def say(self, line=""):
         self._process.stdin.write(line + "\n")
@@ -218,8 +253,9 @@ class Process:
         try:
             rest, _ = self._process.communicate(timeout=SCRIPT_SECONDS)
         except subprocess.TimeoutExpired:
+            self._abort()
             self.end()
-            raise AssertionError(f"the script did not end within {SCRIPT_SECONDS} s:\n{self.output}") from None
+            raise AssertionError(f"the script did not end within {SCRIPT_SECONDS} s:\n{self._story()}") from None
         self.output += rest
         self.exit_code = self._process.returncode
         as_expected = expect is ANY or (self.exit_code != 0 if expect is None else self.exit_code == expect)
@@ -235,6 +271,33 @@ class Process:
             rest, _ = self._process.communicate(timeout=END_SECONDS)
             self.output += rest
 
+    def _abort(self):
+        """Makes the script, and then each process that it started, print where its threads are, and end."""
+        for process in self.family():
+            self.hung.append(what_it_does(process))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGABRT)
+            deadline = time.monotonic() + 1
+            while process in self.family() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    def family(self):
+        """The script and what it started, oldest first, as far as the system tells the environment of processes."""
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            # Another user's process, or one that has just ended.
+            with contextlib.suppress(OSError):
+                if self._mark.encode() in environment.read_bytes().split(b"\0"):
+                    found.append(int(environment.parent.name))
+        return sorted(found)
+
+    def _story(self):
+        """What the client printed, what hung, and the ends of what client and server have written down."""
+        load = f"load {os.getloadavg()} on {os.cpu_count()} processors"
+        logs = [path for path in sorted(self.directory.rglob("debug*.log")) if not path.is_symlink()]
+        logs = [last_lines(path) for path in [*logs, *filter(None, [self._server_log])]]
+        return "\n".join([self.output, *self.hung, load, *logs])
+
     def reported(self):
         """The last line of the output as JSON: how a script hands values to its test."""
         return json.loads(self.output.strip().splitlines()[-1])
@@ -243,9 +306,11 @@ class Process:
 class Client:
     """Runs scripts and commands of the installed client as one person, below one directory."""
 
-    def __init__(self, directory, url, person):
+    def __init__(self, directory, url, person, server_log=None):
+        """With `server_log`, its end is shown beside a script that hangs."""
         self.directory = directory
         self.url = url
+        self.server_log = server_log
         self.person = person
         self._processes = []
 
@@ -271,7 +336,8 @@ class Client:
 
     def _launch(self, arguments, directory, environment):
         given = client_environment(directory, self.url, self.person.api_key) | environment
-        process = Process(arguments, directory, {name: value for name, value in given.items() if value is not None})
+        environment = {name: value for name, value in given.items() if value is not None}
+        process = Process(arguments, directory, environment, self.server_log)
         self._processes.append(process)
         return process
 

@@ -25,17 +25,25 @@ def listed(api, person):
     return lambda **how: [run.id for run in api().runs(f"{person.entity}/listed", **how)]
 
 
-@pytest.fixture
-def own_run(run_script, find_run):
-    """A run that only this test changes; a function that asks for it anew."""
-    run_id = f"own{secrets.token_hex(4)}"
+@pytest.fixture(scope="module")
+def own_runs(run_script):
+    """The ids of runs that nobody has changed yet, as many as there are tests that ask for one."""
+    run_ids = [f"own{secrets.token_hex(4)}" for _ in range(6)]
     run_script(
         f"""
-        run = wandb.init(project="edited", id={run_id!r}, name="before", config={{"kept": 1, "edited": 1}}, tags=["old"])
-        run.log({{"x": 1}})
-        run.finish()
+        for run_id in {run_ids}:
+            run = wandb.init(project="edited", id=run_id, name="before", config={{"kept": 1, "edited": 1}}, tags=["old"])
+            run.log({{"x": 1}})
+            run.finish()
         """
     )
+    return run_ids
+
+
+@pytest.fixture
+def own_run(own_runs, find_run):
+    """A run that only this test changes; a function that asks for it anew."""
+    run_id = own_runs.pop()
     return lambda: find_run(f"edited/{run_id}")
 
 

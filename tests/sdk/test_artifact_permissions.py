@@ -14,24 +14,24 @@ LOGGED = """
     run.finish()
 """
 
-# What a person gets who asks for an artifact and then for its bytes.
+# What a person gets who asks for artifacts and then for their bytes.
 ASKED = """
-    seen = {{}}
-    try:
-        artifact = wandb.Api().artifact({path!r})
-        seen["version"], seen["metadata"], seen["entries"] = artifact.version, artifact.metadata, list(artifact.manifest.entries)
-        seen["aliases"] = sorted(artifact.aliases)
-    except Exception as error:
-        seen["refused"] = str(error)
-    else:
+    def ask(path, root):
+        try:
+            artifact = wandb.Api().artifact(path)
+            seen = {{"version": artifact.version, "metadata": artifact.metadata, "entries": list(artifact.manifest.entries)}}
+            seen["aliases"] = sorted(artifact.aliases)
+        except Exception as error:
+            return {{"refused": str(error)}}
         for way in ("download", "entry"):
             try:
-                artifact.download(root="got") if way == "download" else artifact.get_entry("file.txt").download(root="got")
+                artifact.download(root=root) if way == "download" else artifact.get_entry("file.txt").download(root=root)
             except Exception as error:
                 seen[way] = str(error)
-        seen["got"] = sorted(os.listdir("got")) if os.path.isdir("got") else []
-    print(json.dumps(seen))
+        return seen | {{"got": sorted(os.listdir(root)) if os.path.isdir(root) else []}}
+    print(json.dumps({{path: ask(path, f"got{{number}}") for number, path in enumerate({paths})}}))
 """
+NAMES = ["data:good", "data:v0", "data:v7", "nothing:latest"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def logged(team, run_script):
     run_script(LOGGED.format(team=team))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run_as(client):
     """`run_as(who, code)`: a script with the key of that person."""
     return lambda who, code, **how: client.run(code, WANDB_API_KEY=PEOPLE[who].api_key, **how)
@@ -65,7 +65,16 @@ def run_as(client):
 
 @pytest.fixture
 def asked(run_as):
-    return lambda who, path: run_as(who, ASKED.format(path=path)).reported()
+    """`asked(who, path)`: what that person gets."""
+    return lambda who, path: run_as(who, ASKED.format(paths=[path])).reported()[path]
+
+
+@pytest.fixture(scope="module")
+def asked_by_stranger(run_as, team):
+    """By project and name: what a stranger gets of what is hidden in one project, and of the same in none."""
+    paths = {(project, name): f"{team}/{project}/{name}" for project in ("shared", "nowhere") for name in NAMES}
+    seen = run_as("stranger", ASKED.format(paths=list(paths.values()))).reported()
+    return {asked: seen[path] for asked, path in paths.items()}
 
 
 def test_a_member_downloads_what_another_member_logged(asked, team):
@@ -126,10 +135,10 @@ def test_a_team_uses_what_one_of_its_members_logged_elsewhere(run_script, team):
     assert used == ["file.txt"]
 
 
-@pytest.mark.parametrize("name", ["data:good", "data:v0", "data:v7", "nothing:latest"])
-def test_a_stranger_is_told_what_is_said_of_missing_things(asked, team, name):
-    hidden = asked("stranger", f"{team}/shared/{name}")["refused"]
-    missing = asked("stranger", f"{team}/nowhere/{name}")["refused"]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stranger_is_told_what_is_said_of_missing_things(asked_by_stranger, name):
+    hidden = asked_by_stranger["shared", name]["refused"]
+    missing = asked_by_stranger["nowhere", name]["refused"]
 
     assert "not found" in hidden
     assert hidden == missing.replace("nowhere", "shared")

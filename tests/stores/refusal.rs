@@ -53,23 +53,6 @@ async fn keys_open_their_own_bucket_only_and_s3_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_is_taken_on_with_its_external_id() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = s3::S3Server::start(directory.path());
-    let plain = server.connector_address(s3::TEAM_A, "");
-    let with = |id: &str| connect(&format!("{plain}&role_arn={}&external_id={id}", s3::ROLE));
-
-    let store = with(s3::EXTERNAL_ID);
-    store.put_new(&key(1), body()).await.unwrap();
-    let signed = store.direct().unwrap().get_url(&key(1), 7 * 24 * 3600, None, None).await.unwrap();
-    let refusal = refused(with("guessed").put_new(&key(2), body()).await);
-
-    assert!(signed.url.contains("ASIAROLE") && signed.url.contains("X-Amz-Expires=900"), "it ends with the role");
-    assert_eq!(store.direct().unwrap().longest_secs(), Some(900));
-    assert!(refusal.status == 403 && refusal.words.contains("sts:AssumeRole"), "{refusal}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn azure_says_why() {
     let server = azure::AzureServer::start();
     let own = server.connector_address(azure::TEAM_A, "");

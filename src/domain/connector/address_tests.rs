@@ -1,3 +1,5 @@
+//! Addresses as operators write them, and as nobody should.
+
 use super::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;

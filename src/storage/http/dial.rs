@@ -26,6 +26,8 @@ use tower::Service;
 
 /// From the first look at a name until the first byte may be sent.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// One that does not answer leaves time for another.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
 /// A proxy says in few words whether it connects.
 const PROXY_ANSWER_BYTES: usize = 8 * 1024;
 
@@ -38,7 +40,7 @@ pub enum DialError {
     Refused { host: String, address: SocketAddr, refusal: Refusal },
     #[error("`{host}` does not take the connection: {error}")]
     Connection { host: String, error: String },
-    #[error("`{host}` does not take a connection within {} seconds", TIMEOUT.as_secs())]
+    #[error("`{host}` does not answer when it is connected to")]
     Slow { host: String },
     #[error("the certificate or the TLS of `{host}` is not accepted: {error}")]
     Tls { host: String, error: String },
@@ -131,12 +133,13 @@ impl Rules {
         self.check(target, &addresses)?;
         let mut failure = unknown("it has no address");
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
+            match tokio::time::timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
                     let _only_slower = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Err(error) => failure = DialError::Connection { host: host.clone(), error: error.to_string() },
+                Ok(Err(error)) => failure = DialError::Connection { host: host.clone(), error: error.to_string() },
+                Err(_) => failure = DialError::Slow { host: host.clone() },
             }
         }
         Err(failure)

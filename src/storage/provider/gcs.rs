@@ -110,3 +110,28 @@ impl Source for Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_account_says_who_it_is_and_not_where_to_go() {
+        let given = json!({
+            "type": "service_account",
+            "client_email": "a@b",
+            "private_key": "a key",
+            "private_key_id": "1",
+            "gcs_base_url": "http://169.254.169.254",
+            "disable_oauth": true,
+        });
+
+        let kept: Value = serde_json::from_str(&service_account(&given.to_string()).unwrap()).unwrap();
+
+        assert_eq!(kept, json!({"client_email": "a@b", "private_key": "a key", "private_key_id": "1"}));
+        for wrong in ["", "[]", "\"a key\"", r#"{"client_email": 1, "private_key": "a key", "private_key_id": "1"}"#] {
+            let error = service_account(wrong).unwrap_err().to_string();
+            assert!(!error.contains("a key"), "{error}");
+        }
+    }
+}

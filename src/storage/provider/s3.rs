@@ -83,7 +83,7 @@ impl Bucket<'_> {
             .with_http_connector(http.clone());
         match self.encryption {
             Some(Encryption::S3) => {
-                builder = builder.with_config(encryption_key("aws_server_side_encryption"), "AES256")
+                builder = builder.with_config(encryption_key("aws_server_side_encryption"), "AES256");
             }
             Some(Encryption::Kms { key }) => {
                 builder = builder.with_config(encryption_key("aws_server_side_encryption"), "aws:kms");

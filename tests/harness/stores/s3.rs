@@ -37,6 +37,8 @@ pub const TEAM_C: Team = Team { key: "AKIATEAMC", secret: "secret/of+team=c", bu
 /// What team A's key may take on, with the external id, at the server itself.
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/weighhouse";
 pub const EXTERNAL_ID: &str = "external-1";
+/// What else the role is given for.
+pub const WEB_TOKEN: &str = "a token of the cluster";
 const OF_ROLE: Team = Team { key: "ASIAROLE", secret: "secret/of+the=role", bucket: "team-a", deletes: true };
 
 const TEAMS: [Team; 4] = [TEAM_A, TEAM_B, TEAM_C, OF_ROLE];
@@ -148,23 +150,36 @@ struct Roles;
 impl S3Route for Roles {
     fn is_match(&self, method: &Method, uri: &Uri, headers: &HeaderMap, _: &mut Extensions) -> bool {
         let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
-        method == Method::POST && uri.path() == "/" && kind == Some("application/x-www-form-urlencoded")
+        let is_form = kind == Some("application/x-www-form-urlencoded");
+        let is_query = uri.query().is_some_and(|query| query.contains("Action="));
+        method == Method::POST && uri.path() == "/" && (is_form || is_query)
+    }
+
+    /// A token is shown instead of a signature, so that is looked at later.
+    async fn check_access(&self, _: &mut S3Request<Body>) -> S3Result<()> {
+        Ok(())
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let key = request.credentials.as_ref().map(|credentials| credentials.access_key.clone());
+        let query = request.uri.query().unwrap_or_default().to_owned();
         let body = request.input.collect().await.map_err(|_| s3_error!(IncompleteBody))?.to_bytes();
-        let form: HashMap<_, _> = url::form_urlencoded::parse(&body).into_owned().collect();
-        let has = |name: &str, value: &str| form.get(name).is_some_and(|found| found == value);
-        let is_allowed = key.as_deref() == Some(TEAM_A.key) && has("RoleArn", ROLE) && has("ExternalId", EXTERNAL_ID);
-        if !has("Action", "AssumeRole") || !is_allowed {
+        let said = [&body, query.as_bytes()].map(|said| url::form_urlencoded::parse(said).into_owned());
+        let said: HashMap<_, _> = said.into_iter().flatten().collect();
+        let has = |name: &str, value: &str| said.get(name).is_some_and(|found| found == value);
+        let by_key =
+            has("Action", "AssumeRole") && key.as_deref() == Some(TEAM_A.key) && has("ExternalId", EXTERNAL_ID);
+        let by_token = has("Action", "AssumeRoleWithWebIdentity") && has("WebIdentityToken", WEB_TOKEN);
+        if !has("RoleArn", ROLE) || !(by_key || by_token) {
             return Err(s3_error!(AccessDenied, "not authorized to perform: sts:AssumeRole"));
         }
         let credentials = format!(
-            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
-             <SessionToken>a session</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+            "<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
+             <SessionToken>a session</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>",
             OF_ROLE.key, OF_ROLE.secret
         );
-        Ok(S3Response::new(Body::from(credentials)))
+        let action = if by_key { "AssumeRole" } else { "AssumeRoleWithWebIdentity" };
+        let answer = format!("<{action}Response><{action}Result>{credentials}</{action}Result></{action}Response>");
+        Ok(S3Response::new(Body::from(answer)))
     }
 }
