@@ -140,6 +140,10 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
 fn area_of_object(action: Action) -> Area {
     match action {
         Action::TeamDelete | Action::TeamRestore => Area::Team,
+        // Whose store it is: a team that is hidden has none either.
+        Action::ConnectorAttach | Action::ConnectorTest | Action::ConnectorMigrate => Area::Team,
+        // Of the whole instance.
+        Action::ConnectorDefine => Area::System,
         _ => action.area(),
     }
 }

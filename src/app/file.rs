@@ -58,7 +58,7 @@ impl App {
         let urls: Vec<TransferUrl> = match self.direct_store_of(found.at.entity.id)? {
             Some(store) => self.send_run_files(&caller, path, &store, ids).await?,
             None => {
-                let secs = self.settings.write_url_secs;
+                let secs = self.write_url_secs();
                 let token = |id| TransferUrl::Token(self.token_for(&caller, Grant::PutFile(id), secs));
                 ids.into_iter().map(token).collect()
             }
@@ -69,7 +69,7 @@ impl App {
 
     /// A token that fetches these contents.
     pub fn download_token(&self, caller: &Caller, contents: &FileContents) -> String {
-        self.token_for(caller, Grant::GetObject(contents.object), self.settings.read_url_secs)
+        self.token_for(caller, Grant::GetObject(contents.object), self.read_url_secs())
     }
 
     /// Where these contents are fetched, by who sends no credentials along.
@@ -91,7 +91,7 @@ impl App {
             let found = run::get(tx, &caller, run)?;
             Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
         });
-        let secs = self.settings.write_url_secs;
+        let secs = self.write_url_secs();
         Ok(may.await?.then(|| self.token_for(&caller, Grant::PutFile(id), secs)))
     }
 

@@ -4,16 +4,22 @@
 use super::{App, Error};
 use crate::db::repo::connector;
 use crate::db::tx::Read;
-use crate::domain::connector::{Connector, DataPath, Place, StoreId};
+use crate::domain::connector::{Connector, DataPath, StoreId};
 use crate::domain::id::{ConnectorId, EntityId};
-use crate::storage::{Store, StoreError};
-use std::path::Path;
+use crate::storage::{Direct, Store, StoreError};
 
-/// A URL that ends sooner is of little use to who uploads for hours: bytes then go through the server.
+/// A URL that ends sooner is of little use to who uploads for hours: bytes then go through the server, unless the
+/// connector says that they never do.
 const SHORTEST_URL_SECS: u64 = 3_600;
 
-/// What it takes to open a store; `None` is that of the instance.
-type Known = Option<(ConnectorId, Connector)>;
+/// What it takes to open a store.
+enum Known {
+    /// The server's directory.
+    Directory,
+    /// That of the instance, which is a connector's.
+    Default(ConnectorId, Connector),
+    Connector(ConnectorId, Connector),
+}
 
 /// The store of an entity.
 pub(super) struct OpenedStore {
@@ -30,14 +36,21 @@ impl App {
     }
 
     pub(super) fn open_store_of(&self, owner: EntityId) -> Result<OpenedStore, Error> {
-        let (id, home, also) = self.db.look_up(|tx| {
+        let default = self.stores.default_connector();
+        let (id, home, also, path) = self.db.look_up(|tx| {
             let store = connector::store_of(tx, owner)?;
-            let also = store.also.map(|also| known(tx, also)).transpose()?;
-            Ok::<_, Error>((store.home, known(tx, store.home)?, also))
+            let also = store.also.map(|also| known(tx, also, default)).transpose()?;
+            let home = known(tx, store.home, default)?;
+            let path = data_path(tx, &home)?;
+            Ok::<_, Error>((store.home, home, also, path))
         })?;
-        let path = home.as_ref().map_or(DataPath::Auto, |(_, connector)| connector.spec.data_path);
         let home = self.open_store(home)?;
-        let is_direct = is_direct(path, &home);
+        let is_lasting = |urls: &Direct| urls.longest_secs().is_none_or(|secs| secs >= SHORTEST_URL_SECS);
+        let is_direct = match path {
+            DataPath::Proxy => false,
+            DataPath::Direct => true,
+            DataPath::Auto => home.direct().is_some_and(is_lasting),
+        };
         let store = match also {
             Some(also) => home.reading_also(&self.open_store(also)?),
             None => home,
@@ -47,31 +60,43 @@ impl App {
 
     /// One store alone, wherever its entity is by now.
     pub(super) fn store_named(&self, id: StoreId) -> Result<Store, Error> {
-        let known = self.db.look_up(|tx| known(tx, id))?;
+        let default = self.stores.default_connector();
+        let known = self.db.look_up(|tx| known(tx, id, default))?;
         self.open_store(known)
     }
 
     fn open_store(&self, store: Known) -> Result<Store, Error> {
-        let Some((id, connector)) = store else { return Ok(self.stores.default_store().clone()) };
-        let open = || match &connector.spec.place {
-            Place::Local { directory } => Store::local(Path::new(directory)),
-            _ => Err(StoreError::Unavailable(format!("connector {} cannot be opened", connector.name))),
-        };
-        Ok(self.stores.of_connector(id, connector.version, open)?)
+        match store {
+            Known::Directory => Ok(self.stores.default_store().clone()),
+            Known::Connector(id, connector) => self.store_of_connector(id, &connector),
+            Known::Default(id, connector) => {
+                let store = self.store_of_connector(id, &connector)?;
+                Ok(match self.stores.left_in_directory() {
+                    Some(directory) => store.reading_also(directory),
+                    None => store,
+                })
+            }
+        }
     }
 }
 
-fn is_direct(path: DataPath, store: &Store) -> bool {
-    let is_lasting = |urls: &crate::storage::Direct| urls.longest_secs().is_none_or(|secs| secs >= SHORTEST_URL_SECS);
-    match path {
-        DataPath::Proxy => false,
-        DataPath::Direct => store.direct().is_some(),
-        DataPath::Auto => store.direct().is_some_and(is_lasting),
+/// `Auto` where the last self-test has shown that clients can go there.
+fn data_path(tx: &impl Read, store: &Known) -> Result<DataPath, Error> {
+    let (Known::Default(id, connector) | Known::Connector(id, connector)) = store else { return Ok(DataPath::Proxy) };
+    match connector.spec.data_path {
+        DataPath::Auto if !connector.is_direct(connector::probe(tx, *id)?.as_ref()) => Ok(DataPath::Proxy),
+        path => Ok(path),
     }
 }
 
-fn known(tx: &impl Read, id: StoreId) -> Result<Known, Error> {
-    let StoreId::Connector(id) = id else { return Ok(None) };
-    let gone = || StoreError::Unavailable(format!("connector {} is not there", id.0));
-    Ok(Some((id, connector::get(tx, id)?.ok_or_else(gone)?)))
+fn known(tx: &impl Read, store: StoreId, default: Option<ConnectorId>) -> Result<Known, Error> {
+    let get = |id: ConnectorId| {
+        let gone = || StoreError::Unavailable(format!("connector {id} is not there"));
+        Ok::<_, Error>((id, connector::get(tx, id)?.ok_or_else(gone)?))
+    };
+    Ok(match (store, default) {
+        (StoreId::Connector(id), _) => get(id).map(|(id, connector)| Known::Connector(id, connector))?,
+        (StoreId::Default, Some(id)) => get(id).map(|(id, connector)| Known::Default(id, connector))?,
+        (StoreId::Default, None) => Known::Directory,
+    })
 }

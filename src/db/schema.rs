@@ -11,6 +11,7 @@ mod people;
 mod profile;
 mod role;
 mod run;
+mod sealing_key;
 mod setting;
 mod sweep;
 mod transfer;
@@ -26,6 +27,7 @@ use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName}
 use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::connector::probe::ProbeResult;
 use crate::domain::connector::{Connector, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
@@ -44,6 +46,7 @@ use crate::domain::mail::Mail;
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
+use crate::domain::sealed::SealingKey;
 use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::second_factor::SecondFactor;
 use crate::domain::session::Session;
@@ -295,6 +298,10 @@ pub const DIRECT_BLOB_UPLOADS: Index<(ArtifactId, [u8; 16], BlobUploadId)> = Ind
 pub const PARTS_UPLOADS: Table<BlobUploadId, PartsUpload> = Table::new(215, "parts_uploads");
 /// Manifests that go straight to a bucket and have not been seen there.
 pub const COMING_MANIFESTS: Index<(ArtifactId, ManifestId)> = Index::new(216, "coming_manifests");
+/// The last self-test of each.
+pub const CONNECTOR_PROBES: Table<ConnectorId, ProbeResult> = Table::new(204, "connector_probes");
+/// By their numbers: the last one seals.
+pub const SEALING_KEYS: Table<u32, SealingKey> = Table::new(205, "sealing_keys");
 
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
@@ -315,6 +322,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_STORES,
         &PENDING_FILES,
         &PARTS_UPLOADS,
+        &CONNECTOR_PROBES,
+        &SEALING_KEYS,
         &AVATARS,
         &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,

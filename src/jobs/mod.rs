@@ -4,6 +4,7 @@
 mod activity;
 mod arrival;
 mod audit;
+mod connector;
 mod expiry;
 mod garbage;
 mod key_use;
@@ -35,6 +36,7 @@ impl Jobs {
         tasks.spawn(until(stopped.clone(), arrival::run_hashing(app.clone())));
         tasks.spawn(until(stopped.clone(), arrival::run_read_back(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), connector::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));

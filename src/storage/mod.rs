@@ -3,12 +3,16 @@
 
 mod both;
 mod breaker;
+/// Whose a store is.
+pub mod claim;
 mod digest;
 pub mod direct;
 pub mod download;
 mod error;
 pub mod http;
 pub mod layout;
+/// Self-tests of stores.
+pub mod probe;
 mod provider;
 pub mod range;
 mod router;

@@ -44,6 +44,9 @@ impl Standing {
             Area::Team => is_in_team,
             // Rows of other areas that name a team.
             _ if ["team:delete", "team:restore", "access:explain", "storage:usage"].contains(&action) => is_in_team,
+            // Who asks about the store of a team they do not see learns nothing of either.
+            _ if ["connector:attach", "connector:test", "connector:migrate"].contains(&action) => is_in_team,
+            _ if action == "connector:define" => self != Self::Unknown,
             _ => is_in_organization,
         }
     }

@@ -73,7 +73,7 @@ impl App {
     ) -> Result<String, Error> {
         caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence())?;
         self.note_read(caller, AuditAction::ArtifactRead, found.id.0, |event| event.artifact(found));
-        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.settings.read_url_secs))
+        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.read_url_secs()))
     }
 
     /// Where a blob of the version is fetched by who may download, and sends no credentials along.
@@ -101,7 +101,7 @@ impl App {
 
     /// A token that fetches the manifest.
     pub fn manifest_token(&self, caller: &Caller, id: ManifestId) -> String {
-        self.token_for(caller, Grant::GetManifest(id), self.settings.read_url_secs)
+        self.token_for(caller, Grant::GetManifest(id), self.read_url_secs())
     }
 
     /// Where the manifest is fetched, by who sends no credentials along.

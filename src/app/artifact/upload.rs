@@ -138,7 +138,7 @@ impl App {
         caller: &Caller,
         files: Vec<(ArtifactId, [u8; 16], Route)>,
     ) -> Result<Vec<Leave>, Error> {
-        let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
+        let (caller, licence, leave_secs) = (*caller, self.licence(), self.write_url_secs());
         let permitted = self.db.write(move |tx| {
             let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
@@ -176,7 +176,7 @@ impl App {
         let answer = |url, parts| FileUpload { draft, path, md5: text, url, parts };
         let ToSend::New(id, object) = to_send else { return Ok(answer(None, None)) };
         let Some(store) = stores.get(&artifact) else {
-            let token = self.token_for(caller, Grant::PutBlob(id), self.settings.write_url_secs);
+            let token = self.token_for(caller, Grant::PutBlob(id), self.write_url_secs());
             return Ok(answer(Some(TransferUrl::Token(token)), None));
         };
         if route == Route::Parts {
@@ -264,7 +264,7 @@ impl App {
         {
             return Ok(url);
         }
-        Ok(TransferUrl::Token(self.token_for(caller, Grant::PutManifest(id), self.settings.write_url_secs)))
+        Ok(TransferUrl::Token(self.token_for(caller, Grant::PutManifest(id), self.write_url_secs())))
     }
 
     /// Takes the bytes of a blob. When this returns they are there, and the draft uses them.

@@ -47,7 +47,7 @@ impl App {
         store: &DirectStore,
         files: Vec<FileId>,
     ) -> Result<Vec<TransferUrl>, Error> {
-        let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
+        let (caller, licence, leave_secs) = (*caller, self.licence(), self.write_url_secs());
         let announced = self.db.write(move |tx| {
             let found = existing(tx, &caller, &path, Action::RunLog, &licence)?;
             let mut objects = Vec::with_capacity(files.len());

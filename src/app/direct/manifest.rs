@@ -34,7 +34,7 @@ impl App {
         id: ManifestId,
         md5: [u8; 16],
     ) -> Result<Option<TransferUrl>, Error> {
-        let (draft, route, leave_secs) = (draft.project(Clone::clone), store.route(), self.settings.write_url_secs);
+        let (draft, route, leave_secs) = (draft.project(Clone::clone), store.route(), self.write_url_secs());
         let permitted = self
             .db
             .write(move |tx| manifest::permit_upload(tx, &draft, id, md5, route, leave_secs).map_err(Error::from));

@@ -75,7 +75,7 @@ impl App {
     ) -> Result<Option<TransferUrl>, Error> {
         let Some(store) = self.direct_store_of(owner)? else { return Ok(None) };
         make_way().await;
-        let secs = self.settings.read_url_secs.cast_unsigned();
+        let secs = self.read_url_secs().cast_unsigned();
         let signed = store.urls().get_url(&key_of(object), secs, None, Some(content_type)).await?;
         Ok(Some(TransferUrl::Signed(signed)))
     }
@@ -88,7 +88,7 @@ impl App {
         md5: Option<[u8; 16]>,
     ) -> Result<TransferUrl, Error> {
         make_way().await;
-        let secs = self.settings.write_url_secs.cast_unsigned();
+        let secs = self.write_url_secs().cast_unsigned();
         Ok(TransferUrl::Signed(store.urls().put_url(&key_of(object), md5, secs).await?))
     }
 }

@@ -35,7 +35,7 @@ impl App {
     ) -> Result<PartsLeave, Error> {
         let (key, urls) = (ObjectKey::blob(object), store.urls());
         let bucket_id = urls.begin_parts(&key).await?;
-        let leave_secs = self.settings.write_url_secs;
+        let leave_secs = self.write_url_secs();
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let begun = Begun { store: store.id, bucket_id: bucket_id.clone(), count };
         let noted = self.db.write(move |tx| blob::parts_begun(tx, id, &begun, leave_secs).map_err(Error::from));

@@ -48,7 +48,7 @@ impl App {
     /// Clients send no credentials along.
     async fn segment_url(&self, caller: &Caller, run: RunId, part: &SealedPart) -> Result<TransferUrl, Error> {
         let signed = self.fetch_url(part.owner, StoredObject::Segment(part.segment), PARQUET).await?;
-        let secs = self.settings.read_url_secs;
+        let secs = self.read_url_secs();
         let token = || TransferUrl::Token(self.token_for(caller, Grant::GetSegment(part.segment, run), secs));
         Ok(signed.unwrap_or_else(token))
     }
