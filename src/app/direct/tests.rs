@@ -49,7 +49,7 @@ async fn world_in(like: Like, data_path: DataPath) -> (World, TestBucket) {
 }
 
 async fn direct(like: Like) -> (World, TestBucket) {
-    world_in(like, DataPath::Auto).await
+    world_in(like, DataPath::Direct).await
 }
 
 async fn leave(world: &World, names: &[&str]) -> Vec<TransferUrl> {
