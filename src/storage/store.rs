@@ -70,6 +70,11 @@ impl Store {
         Self { breaker: Some(Arc::default()), ..self }
     }
 
+    /// The same without that, for who wants to hear what is wrong with it each time.
+    pub fn unguarded(&self) -> Self {
+        Self { breaker: None, ..self.clone() }
+    }
+
     /// Signed URLs for clients; `None` where the store cannot have any.
     pub fn direct(&self) -> Option<&Direct> {
         self.direct.as_deref()

@@ -128,6 +128,7 @@ impl App {
 
     pub(super) async fn probe_store(&self, store: &Store, spec: &ConnectorSpec, version: u32) -> ProbeResult {
         let origin = self.settings.public_url.clone();
+        let store = &store.unguarded();
         let probe = Probe { store, spec, rules: &self.rules, origin, step_within: STEP_WITHIN };
         ProbeResult { at: self.clock.now(), version, steps: run(&probe).await }
     }
