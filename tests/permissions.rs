@@ -8,6 +8,9 @@
 mod artifact;
 #[path = "permissions/artifacts.rs"]
 mod artifacts;
+#[expect(dead_code, reason = "each test uses part of what they share")]
+#[path = "it/browser.rs"]
+mod browser;
 #[path = "permissions/cast.rs"]
 mod cast;
 #[path = "permissions/coverage.rs"]
@@ -18,6 +21,9 @@ mod governing;
 mod keys;
 #[path = "harness/licence.rs"]
 mod licence;
+#[expect(dead_code, reason = "each test uses part of what they share")]
+#[path = "it/mail_server.rs"]
+mod mail_server;
 #[path = "permissions/runs.rs"]
 mod runs;
 #[expect(dead_code, reason = "each test uses part of what they share")]
@@ -28,6 +34,7 @@ mod table;
 
 use cast::{Asker, Cast, Outcome, Row, Standing};
 use licence::Authority;
+use mail_server::MailServer;
 use server::Place;
 use std::collections::BTreeSet;
 
@@ -109,12 +116,13 @@ fn check_cell(row: &Row<'_>, asker: &Asker<'_>, outcome: &Outcome) {
     }
 }
 
-/// Runs the test on a server with a licence for everything; the licence's text is for requests that install one.
+/// Runs the test on a server with a licence for everything and somebody to hand its mails to; the licence's text is for requests that install one.
 fn on_licensed_server(test: impl FnOnce(&Cast<'_>, &str)) {
     let place = Place::new();
     let authority = Authority::new(place.directory());
     let license = std::fs::read_to_string(authority.issue(&[])).unwrap();
-    let server = place.serve_trusting(&authority);
+    let mails = MailServer::new();
+    let server = mails.serve_with(&place, place.trusting(&authority));
     server.arrange("PUT", "/api/v1/license", &serde_json::json!({ "license": license }));
     test(&Cast::new(&server), &license);
 }

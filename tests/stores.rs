@@ -55,6 +55,8 @@ async fn s3_holds_objects_and_takes_what_we_sign() {
     case::all(&store, &same_bucket).await;
     direct::all(&store).await;
     direct::parts(&store).await;
+    let public = format!("&endpoint_public=http://localhost:{}", server.address.port());
+    direct::by_another_host(&connect(&(server.connector_address(s3::TEAM_A, "public") + &public)), "localhost").await;
     assert!(server.bucket(s3::TEAM_A).join("runs/one").exists());
     assert_eq!(server.bucket(s3::TEAM_B).read_dir().unwrap().count(), 0);
 }
@@ -67,6 +69,9 @@ async fn azure_holds_objects_and_takes_what_we_sign() {
 
     case::all(&store, &same_container).await;
     direct::all(&store).await;
+    let public = format!("&endpoint_public=http://localhost:{}", server.address.port());
+    direct::by_another_host(&connect(&(server.connector_address(azure::TEAM_A, "public") + &public)), "localhost")
+        .await;
     assert!(!store.direct().unwrap().signs_parts());
 }
 

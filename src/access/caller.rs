@@ -2,7 +2,7 @@
 
 use super::policy::{Action, Area};
 use crate::domain::api_key::KeyScope;
-use crate::domain::id::{ApiKeyId, UserId};
+use crate::domain::id::{ApiKeyId, SessionId, UserId};
 use crate::domain::origin::Origin;
 use crate::domain::user::ServiceHome;
 
@@ -68,6 +68,8 @@ pub struct Caller {
     pub principal: Principal,
     pub scope: KeyScope,
     pub key: Option<PresentedKey>,
+    /// The session that the request came with, of somebody who signed in and came with no key.
+    pub session: Option<SessionId>,
     /// The principal is a service account of this team or organization.
     pub service: Option<ServiceHome>,
     /// For the audit log; nothing is decided by it.
@@ -86,6 +88,7 @@ impl Caller {
             principal,
             scope: KeyScope::Full,
             key: None,
+            session: None,
             service: None,
             origin: Origin::LOCAL,
             instance: InstanceRules::DEFAULT,

@@ -70,13 +70,14 @@ pub(super) fn weigh(
         witness.hear(Step::Sees(refusal != Refusal::Hidden));
         return Err(refusal);
     }
-    let granted = granted(caller, action, grants, witness);
+    let row = row_of(action, grants);
+    let granted = granted(caller, row, grants, witness);
     if granted != Granted::Yes {
         let refusal = refusal(caller, action, grants, granted);
         witness.hear(Step::Sees(refusal != Refusal::Hidden));
         return Err(refusal);
     }
-    let is_covered = caller.scope.covers(action);
+    let is_covered = caller.scope.covers(row);
     witness.hear(Step::KeyScope(caller.scope, is_covered));
     if !is_covered {
         return Err(Refusal::Forbidden { action, reason: Reason::KeyScope });
@@ -124,7 +125,7 @@ pub enum Granted {
 }
 
 fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -> Refusal {
-    if !sees(caller, area_of_object(action), grants) {
+    if !sees(caller, area_of_object(row_of(action, grants)), grants) {
         return Refusal::Hidden;
     }
     let reason = match (caller.principal, granted) {
@@ -133,6 +134,15 @@ fn refusal(caller: &Caller, action: Action, grants: &Grants, granted: Granted) -
         _ => Reason::Role,
     };
     Refusal::Forbidden { action, reason }
+}
+
+/// The row that says who may. In a project, whoever gives roles there gives each of them; what the row of giving
+/// view-only adds to that is the licence.
+pub(super) fn row_of(action: Action, grants: &Grants) -> Action {
+    match action {
+        Action::RoleAssignViewOnly if grants.visibility.is_some() => Action::ProjectMembers,
+        _ => action,
+    }
 }
 
 /// Deleting and restoring teams are rows of the organization, but what they name is a team: to whom it does not show
@@ -186,10 +196,7 @@ fn granted(caller: &Caller, action: Action, grants: &Grants, witness: &mut impl 
                 registry_column(action, grants, role),
             ];
             let by_role = best(action, grants, columns.into_iter().flatten(), witness);
-            let by_visibility = by_visibility(caller, action, grants, role);
-            if grants.visibility.is_some() {
-                witness.hear(Step::ByVisibility(by_visibility));
-            }
+            let by_visibility = by_visibility(caller, action, grants, role, witness);
             let is_added = is_added(action, grants);
             if grants.added != ActionSet::default() {
                 witness.hear(Step::ByCustomRole(is_added));
@@ -295,16 +302,25 @@ fn registry_column(action: Action, grants: &Grants, role: Option<TeamRole>) -> O
 
 /// What a project's visibility gives to every signed-in user. Who is view-only there stays so.
 /// A service account finds only open projects outside its home, and those that anybody may read.
-fn by_visibility(caller: &Caller, action: Action, grants: &Grants, role: Option<TeamRole>) -> Granted {
+fn by_visibility(
+    caller: &Caller,
+    action: Action,
+    grants: &Grants,
+    role: Option<TeamRole>,
+    witness: &mut impl Witness,
+) -> Granted {
+    let Some(visibility) = grants.visibility else { return Granted::No };
     let is_guest = caller.service.is_some() && role.is_none();
     let view_only = role == Some(TeamRole::ViewOnly) || grants.organization == Some(OrganizationRole::Viewer);
     let reads = if view_only { reads_project(action) && action.is_read() } else { reads_project(action) };
-    match grants.visibility {
-        Some(Visibility::Public) if is_guest && !grants.anonymous_reading => Granted::No,
-        Some(Visibility::Open | Visibility::Public) if reads => Granted::Yes,
-        Some(Visibility::Open) if !view_only => in_open_project(action, grants),
+    let granted = match visibility {
+        Visibility::Public if is_guest && !grants.anonymous_reading => Granted::No,
+        Visibility::Open | Visibility::Public if reads => Granted::Yes,
+        Visibility::Open if !view_only => in_open_project(action, grants),
         _ => Granted::No,
-    }
+    };
+    witness.hear(Step::ByVisibility(granted));
+    granted
 }
 
 /// Seeing a project and what is in it, bytes of artifacts included.

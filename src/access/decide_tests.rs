@@ -448,3 +448,19 @@ fn a_deleted_team_is_there_for_nobody_and_tells_its_members_why_they_are_refused
     assert_eq!(decided(&system_admin, Action::TeamRestore, None), Ok(()));
     assert_eq!(decided(&Caller::SYSTEM, Action::RunLog, None), Ok(()));
 }
+
+#[test]
+fn whoever_gives_roles_in_a_project_gives_view_only_there_with_a_licence() {
+    let licensed = Licence::of([Feature::ViewOnly]);
+    let give = |grants: Grants, licence: &Licence| decide(&USER, Action::RoleAssignViewOnly, &grants, licence);
+    let member = in_team(TeamRole::Member, Visibility::Team);
+    let owner = Grants { owns: true, ..member };
+
+    assert_eq!(give(owner, &licensed), Ok(()));
+    assert_eq!(give(owner, &Licence::none()), Err(Refusal::NotLicensed { feature: Feature::ViewOnly }));
+    assert_eq!(give(invited(member, TeamRole::Admin), &licensed), Ok(()));
+    assert_eq!(give(member, &licensed), forbidden(Action::RoleAssignViewOnly, Reason::NotOwner));
+    // In the team they give it to nobody.
+    let in_team = Grants { visibility: None, ..owner };
+    assert_eq!(give(in_team, &licensed), forbidden(Action::RoleAssignViewOnly, Reason::Role));
+}

@@ -1,7 +1,7 @@
 //! Why a decision comes out as it does: the same code that requests are decided by tells its steps to a witness.
 
 use super::caller::Caller;
-use super::decide::{Granted, Refusal, weigh};
+use super::decide::{Granted, Refusal, row_of, weigh};
 use super::grants::{Grants, Licence};
 use super::policy::{Action, Cell, Column};
 use super::proof::Unchecked;
@@ -69,7 +69,7 @@ pub struct Explanation {
 
 impl Explanation {
     pub(super) fn of(caller: &Caller, action: Action, grants: &Grants, licence: &Licence) -> Self {
-        let mut steps = facts(action, grants);
+        let mut steps = facts(row_of(action, grants), grants);
         let verdict = weigh(caller, action, grants, licence, &mut steps);
         Self { action, verdict, steps }
     }

@@ -61,7 +61,7 @@ pub(super) async fn session_of(parts: &Parts, shared: &Shared) -> Result<Option<
         return Err(Error::CrossSite);
     }
     let token = session_cookie::token_in(&parts.headers, visit.channel).ok_or(Error::NoSession)?;
-    let (caller, id) = shared.app.caller_of_session(&token, visit.address).await?;
+    let (caller, id) = shared.app.caller_of_session(&token, visit.address)?;
     Ok(Some((arriving(caller, parts, shared), id)))
 }
 

@@ -201,7 +201,7 @@ impl App {
         let found = self.db.look_up(|tx| api_key::use_of_hash(tx, &hash, now))?;
         match found {
             KeyUse::Good(id, caller) => {
-                self.key_uses.note(id, now);
+                self.last_uses.keys.note(id, now, ());
                 Ok(caller)
             }
             KeyUse::Expired => Err(Error::DeadKey("this API key has expired; make a new one")),

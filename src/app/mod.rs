@@ -2,8 +2,6 @@
 
 /// What signing in needs besides the database.
 pub mod account;
-/// When people were last active.
-mod activity;
 /// Alerts of runs.
 mod alert;
 /// API keys of people and service accounts.
@@ -39,9 +37,9 @@ pub mod file;
 /// Reading what was logged.
 pub mod history;
 pub mod invitation;
-/// When keys were last used.
-mod key_use;
 mod last_admin;
+/// When people, keys and sessions were last used.
+mod last_use;
 mod latest;
 /// What may be newly used.
 pub mod licence;
@@ -274,9 +272,8 @@ pub struct App {
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
     history: Arc<history::Cache>,
-    /// Which keys were used lately.
-    key_uses: Arc<key_use::KeyUses>,
-    activity: Arc<activity::Activity>,
+    /// Who and what was used lately.
+    last_uses: Arc<last_use::LastUses>,
     /// Brings images from other hosts.
     fetcher: Arc<Fetcher>,
     /// What was read and is not yet written into the audit log.
@@ -327,9 +324,8 @@ impl App {
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
             tails: Arc::default(),
-            key_uses: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
-            activity: Arc::default(),
+            last_uses: Arc::default(),
             fetcher: Arc::default(),
             settings,
             clock,

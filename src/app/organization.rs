@@ -4,7 +4,7 @@
 pub mod people;
 
 use super::audit::{self, Event};
-use super::existing::{existing, missing, name_of_existing};
+use super::existing::{existing, gone, missing, name_of_existing};
 use super::page::{PAGE, Page};
 use super::user::change::check_active;
 use super::{App, Error, last_admin, seat};
@@ -58,7 +58,7 @@ impl App {
         Ok(found.into_inner().organization)
     }
 
-    /// Gives it another name. Whoever used the old one, in a path or a script, has to change it.
+    /// Gives it another name. The old one leads to it, so that paths and scripts go on.
     pub async fn rename_organization(&self, caller: &Caller, name: &str, to: &str) -> Result<Organization, Error> {
         let name = name_of_existing("organization", name)?;
         let to = to.to_owned();
@@ -71,7 +71,11 @@ impl App {
             }
             let (organization, entity) = organization::rename(tx, &found, to)?;
             let event = Event::new(AuditAction::OrganizationUpdate).entity(organization.entity, &entity);
-            audit::record(tx, &caller, event.detail("old_name", &name).detail("name", &organization.name))?;
+            audit::record(
+                tx,
+                &caller,
+                event.detail("old_name", &found.organization.name).detail("name", &organization.name),
+            )?;
             Ok::<_, Error>((found.id, organization))
         });
         let (id, organization) = renamed.await?;
@@ -153,6 +157,7 @@ impl App {
                     if role == OrganizationRole::Viewer {
                         last_admin::check_teams_of(tx, found.id, id)?;
                     }
+                    check_giving(tx, &caller, found.id, role, &licence)?;
                     let member = organization::put_member(tx, &found, id, role)?;
                     seat::take(tx, id, &licence)?;
                     let event = Event::new(AuditAction::OrganizationMember).organization(&found).user(id, &user);
@@ -286,6 +291,23 @@ pub(super) fn person(tx: &impl Read, username: &str) -> Result<(UserId, User), E
     let id = user::id_named(tx, &name)?.ok_or_else(|| missing("person", &name))?;
     let user = user::get(tx, id)?.ok_or_else(|| missing("person", &name))?;
     Ok((id, user))
+}
+
+/// What giving the role needs beyond the right to manage members: a viewer is view-only in every team.
+pub(super) fn check_giving(
+    tx: &impl Read,
+    caller: &Caller,
+    at: OrganizationId,
+    role: OrganizationRole,
+    licence: &Licence,
+) -> Result<(), Error> {
+    match role {
+        OrganizationRole::Admin | OrganizationRole::Member => return Ok(()),
+        OrganizationRole::Viewer => {}
+    }
+    let found = organization::get(tx, caller, at)?;
+    existing(caller, Action::RoleAssignViewOnly, found, licence, || gone("organization"))?;
+    Ok(())
 }
 
 pub(super) fn parse_role(text: &str) -> Result<OrganizationRole, Error> {

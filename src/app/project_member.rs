@@ -2,7 +2,7 @@
 //! less in a project than elsewhere in the team.
 
 use super::audit::{self, Event};
-use super::existing::{existing, missing};
+use super::existing::{existing, gone, missing};
 use super::page::{PAGE, Page};
 use super::project::{FoundProject, ProjectPath};
 use super::{App, Error};
@@ -156,6 +156,10 @@ fn check(
     if role.is_none() && found.project.visibility == Visibility::Restricted && found.project.owner == Some(id) {
         let why = format!("`{name}` owns this restricted project; hand it on to somebody else first");
         return Err(Error::Conflict(why));
+    }
+    if role == Some(TeamRole::ViewOnly) {
+        let project = project::get(tx, caller, found.id)?;
+        existing(caller, Action::RoleAssignViewOnly, project, licence, || gone("project"))?;
     }
     // An owner who is no admin here makes nobody an admin, and does not unmake one.
     if role.max(before) == Some(TeamRole::Admin) {

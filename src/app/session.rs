@@ -13,9 +13,6 @@ use crate::domain::user::User;
 use crate::secrets::Token;
 use std::net::IpAddr;
 
-/// The last use of a session is written at most so often.
-const NOTED_EVERY_SECS: i64 = 300;
-
 /// A session, as its owner sees it.
 #[derive(Debug, Clone)]
 pub struct ShownSession {
@@ -34,11 +31,7 @@ pub struct SignedIn {
 
 impl App {
     /// Whom a request with this session comes from.
-    pub async fn caller_of_session(
-        &self,
-        token: &Token,
-        address: Option<IpAddr>,
-    ) -> Result<(Caller, SessionId), Error> {
+    pub fn caller_of_session(&self, token: &Token, address: Option<IpAddr>) -> Result<(Caller, SessionId), Error> {
         let hash = self.account.sessions.hash(token.expose());
         let found = self.db.look_up(|tx| session::caller_of(tx, &hash).map_err(Error::from))?;
         let (id, session, caller) = found.ok_or(Error::NoSession)?;
@@ -46,13 +39,7 @@ impl App {
         if session.ends_at(self.session_limits()) <= now {
             return Err(Error::NoSession);
         }
-        if now.secs_since(session.last_used_at) >= NOTED_EVERY_SECS {
-            let noted = self.db.write(move |tx| Ok::<_, Error>(session::touch(tx, id, address)?));
-            // A full disk must not keep people from reading.
-            if let Err(error) = noted.await {
-                tracing::debug!(%error, session.id = %id, "cannot note the use of a session");
-            }
-        }
+        self.last_uses.sessions.note(id, now, address);
         Ok((caller, id))
     }
 

@@ -54,7 +54,7 @@ async fn sign_in(app: &App, login: &str, password: &str, code: Option<&str>) -> 
 }
 
 async fn caller_of(app: &App, token: &Token) -> Result<(Caller, SessionId), Error> {
-    app.caller_of_session(token, None).await
+    app.caller_of_session(token, None)
 }
 
 async fn audited(app: &App, action: AuditAction) -> Vec<AuditRecord> {
@@ -229,6 +229,7 @@ async fn a_session_ends_when_it_rests_and_when_it_is_old() {
     for _ in 0..4 {
         world.clock.advance_secs(HOUR + 10);
         caller_of(&world.app, &token).await.unwrap();
+        world.app.write_last_uses().await.unwrap();
     }
     assert!(matches!(caller_of(&world.app, &idle).await, Err(Error::NoSession)));
     world.clock.advance_secs(HOUR);
@@ -240,21 +241,29 @@ async fn a_session_ends_when_it_rests_and_when_it_is_old() {
 }
 
 #[tokio::test]
-async fn the_use_of_a_session_is_written_seldom() {
+async fn the_use_of_a_session_is_written_by_the_job_and_seldom() {
     let world = world().await;
     let token = sign_in(&world.app, "grace", PASSWORD, None).await.unwrap();
-    let written = world.app.db.sequence();
+    let address = "192.0.2.7".parse().ok();
+    let used = async |times: usize| {
+        let before = world.app.db.sequence();
+        for _ in 0..times {
+            world.app.caller_of_session(&token, address).unwrap();
+        }
+        assert_eq!(world.app.db.sequence(), before, "a request writes nothing");
+        world.app.write_last_uses().await.unwrap();
+        world.app.db.sequence() - before
+    };
+    used(1).await;
 
-    for _ in 0..100 {
-        caller_of(&world.app, &token).await.unwrap();
-    }
-    assert_eq!(world.app.db.sequence(), written);
+    assert_eq!(used(100).await, 0);
     world.clock.advance_secs(5 * MINUTE);
-    for _ in 0..100 {
-        caller_of(&world.app, &token).await.unwrap();
-    }
+    assert_eq!(used(100).await, 1);
 
-    assert_eq!(world.app.db.sequence(), written + 1);
+    let (caller, _) = caller_of(&world.app, &token).await.unwrap();
+    let sessions = world.app.list_sessions(&caller).await.unwrap();
+    let noted = (sessions[0].session.last_used_at, sessions[0].session.address);
+    assert_eq!(noted, (world.clock.now(), address));
 }
 
 #[tokio::test]

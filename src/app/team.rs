@@ -5,6 +5,8 @@ mod introduction;
 mod outside_image;
 /// How teams show themselves.
 pub mod profile;
+/// Other names for teams.
+mod rename;
 /// Deleting teams, and restoring them.
 pub mod trash;
 

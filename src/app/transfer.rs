@@ -1,5 +1,5 @@
-//! Bytes behind signed tokens. A token says who asked for it, and is worth what they may do now: it dies with the key or
-//! the place in the team that it was asked for with, and in any case when it expires. Those are a few look-ups.
+//! Bytes behind signed tokens. A token says who asked for it, and is worth what they may do now: it dies with the key,
+//! the session or the place in the team that it was asked for with, and in any case when it expires. Those are a few look-ups.
 
 use super::existing::existing;
 use super::{App, Error};
@@ -7,7 +7,7 @@ use crate::access::{Action, Allowed, Caller, Licence, Principal, Refusal};
 use crate::db::repo::api_key::{self, KeyUse};
 use crate::db::repo::artifact::{self, FoundArtifact, blob, manifest};
 use crate::db::repo::garbage::Ticket;
-use crate::db::repo::{file, garbage, run, stream};
+use crate::db::repo::{file, garbage, run, session, stream};
 use crate::db::tx::Read;
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
@@ -186,11 +186,12 @@ impl App {
 
     /// A token that gives the caller this, for so long.
     pub(super) fn token_for(&self, caller: &Caller, grant: Grant, secs: i64) -> String {
-        let bearer = match (caller.key, caller.principal) {
-            (Some(key), _) => Bearer::Key(key.id),
-            (None, Principal::User { id, .. }) => Bearer::User(id),
-            (None, Principal::Anonymous) => Bearer::Anonymous,
-            (None, Principal::Operator | Principal::System) => Bearer::Operator,
+        let bearer = match (caller.key, caller.session, caller.principal) {
+            (Some(key), _, _) => Bearer::Key(key.id),
+            (None, Some(session), _) => Bearer::Session(session),
+            (None, None, Principal::Operator | Principal::System) => Bearer::Operator,
+            // Nobody comes in as a person by neither, so nothing that a person may do would end with anything.
+            (None, None, Principal::Anonymous | Principal::User { .. }) => Bearer::Anonymous,
         };
         self.signer.sign(Claim { grant, bearer }, self.clock.now().plus_secs(secs))
     }
@@ -202,7 +203,11 @@ impl App {
         let found = match bearer {
             Bearer::Anonymous => Some(Caller::ANONYMOUS),
             Bearer::Operator => Some(Caller::OPERATOR),
-            Bearer::User(id) => self.db.look_up(|tx| api_key::caller_without_key(tx, id))?,
+            Bearer::Session(id) => {
+                let found = self.db.look_up(|tx| session::caller_by(tx, id))?;
+                let limits = self.session_limits();
+                found.filter(|(session, _)| session.ends_at(limits) > now).map(|(_, caller)| caller)
+            }
             Bearer::Key(id) => match self.db.look_up(|tx| api_key::use_of(tx, id, now))? {
                 KeyUse::Good(_, caller) => Some(caller),
                 KeyUse::Expired | KeyUse::Resting | KeyUse::Unknown => None,

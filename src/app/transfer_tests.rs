@@ -1,18 +1,24 @@
 //! Tokens of signed URLs die with what let their bearer in.
 
 use super::Error;
+use super::account::{Channel, Visitor};
 use super::api_key::{NewKey, Whose};
 use super::file::FileUpload;
 use super::organization::JoinOrganization;
 use super::project::UpsertProject;
 use super::run::{RunPath, Target, UpsertRun};
+use super::sign_in::Credentials;
 use super::team::CreateTeam;
 use super::testing::World;
 use super::user::{CreateUser, FirstKey};
 use crate::access::{Caller, Visibility};
+use crate::domain::setting::GivenValue;
+use crate::secrets::Secret;
 use bytes::Bytes;
 use futures_util::stream;
 use std::convert::Infallible;
+
+const PASSWORD: &str = "a-good-password";
 
 /// A team of Ada's with Grace in it, who has a run there with one file.
 struct Scene {
@@ -154,7 +160,7 @@ async fn a_visitor_reads_files_of_a_public_project_as_long_as_it_is_one() {
         description: None,
         visibility: Some(visibility),
     };
-    let on = crate::domain::setting::GivenValue::Switch(true);
+    let on = GivenValue::Switch(true);
     scene.world.app.put_setting(&Caller::OPERATOR, "anonymous_reading", &on).await.unwrap();
     scene.world.app.upsert_project(&scene.world.ada, visibility(Visibility::Public)).await.unwrap();
     let visitor = Caller { instance: scene.world.app.instance_rules(), ..Caller::ANONYMOUS };
@@ -165,4 +171,45 @@ async fn a_visitor_reads_files_of_a_public_project_as_long_as_it_is_one() {
 
     assert!(matches!(scene.get(&token).await, Err(Error::NotFound(_))));
     assert!(scene.world.app.caller_of_key(&scene.key).await.is_ok());
+}
+
+#[tokio::test]
+async fn with_the_session_that_they_were_asked_for() {
+    let scene = Scene::new().await;
+    let app = &scene.world.app;
+    let link = app.create_reset_link(&Caller::OPERATOR, "grace").await.unwrap().token;
+    let visitor = || Visitor { address: None, agent: String::new(), channel: Channel::Local };
+    app.reset_password(&Caller::ANONYMOUS, link.expose(), Secret::new(PASSWORD), &visitor()).await.unwrap();
+    let sign_in = async || {
+        let (login, password) = ("grace".to_owned(), Secret::new(PASSWORD));
+        let credentials = Credentials { login, password, code: None, previous: None };
+        let token = app.sign_in(&Caller::ANONYMOUS, credentials, visitor()).await.unwrap();
+        let (caller, session) = app.caller_of_session(&token, None).unwrap();
+        (caller, session, scene.tokens(&caller).await)
+    };
+    let by_key = scene.tokens(&scene.grace).await;
+
+    let (caller, session, tokens) = sign_in().await;
+    assert!(scene.opens(&tokens).await.0);
+    let (_, _, others) = sign_in().await;
+    app.end_session(&caller, session).await.unwrap();
+    assert_eq!(scene.opens(&tokens).await, (false, false), "signed out");
+    assert!(scene.get(&others[1]).await.is_ok(), "another session goes on");
+
+    let (caller, _, tokens) = sign_in().await;
+    app.end_all_sessions(&caller).await.unwrap();
+    assert_eq!(scene.opens(&others).await, (false, false), "signed out everywhere");
+    assert_eq!(scene.opens(&tokens).await, (false, false));
+
+    let (_, _, tokens) = sign_in().await;
+    app.put_setting(&Caller::OPERATOR, "session_idle_hours", &GivenValue::Number(1)).await.unwrap();
+    scene.world.clock.advance_secs(3600);
+    let ended = scene.put(&tokens[0]).await.unwrap_err();
+    assert!(matches!(&ended, Error::BadUrl(why) if why.contains("lost the right")), "{ended}");
+
+    let (_, _, tokens) = sign_in().await;
+    app.deactivate_user(&Caller::OPERATOR, "grace").await.unwrap();
+    app.reactivate_user(&Caller::OPERATOR, "grace").await.unwrap();
+    assert_eq!(scene.opens(&tokens).await, (false, false), "deactivated, whatever came after");
+    assert!(scene.put(&by_key[0]).await.is_ok(), "what a key asked for lives on");
 }

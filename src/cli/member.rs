@@ -28,6 +28,14 @@ pub struct Named {
 }
 
 #[derive(Args)]
+pub struct Rename {
+    #[command(flatten)]
+    named: Named,
+    #[arg(value_name = "NEW_NAME")]
+    to: String,
+}
+
+#[derive(Args)]
 pub struct Members {
     #[command(flatten)]
     pub named: Named,
@@ -69,6 +77,11 @@ pub fn list(place: &Place, arguments: Members) -> anyhow::Result<()> {
     table.print()
 }
 
+pub fn rename(place: &Place, arguments: Rename) -> anyhow::Result<()> {
+    let Rename { named, to } = arguments;
+    ask(place, named, (Method::PATCH, ""), Some(&json!({ "name": to })), "renamed")
+}
+
 pub fn set_role(place: &Place, arguments: SetRole) -> anyhow::Result<()> {
     let SetRole { named, username, role } = arguments;
     let path = format!("{}/members/{}", place.path(&named.name), segment(&username));
@@ -97,7 +110,12 @@ pub fn ask(
     done: &str,
 ) -> anyhow::Result<()> {
     let path = format!("{}{what}", place.path(&named.name));
-    door::run(named.settings, Missing::Refuse, async |door: &mut Door| door.ask(method.clone(), &path, body).await)?;
+    let answer = door::run(named.settings, Missing::Refuse, async |door: &mut Door| {
+        door.ask(method.clone(), &path, body).await
+    })?;
     eprintln!("{done} the {} `{}`", place.noun, named.name);
+    if let Some(notice) = answer["notice"].as_str() {
+        eprintln!("{notice}");
+    }
     Ok(())
 }

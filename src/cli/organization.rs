@@ -2,7 +2,7 @@
 
 use super::SettingsArguments;
 use super::door::{self, Door, Missing};
-use super::member::{self, Members, Named, Place, RemoveMember, SetRole};
+use super::member::{self, Members, Named, Place, RemoveMember, Rename, SetRole};
 use super::output::{Table, print_json, word};
 use super::team_setting;
 use clap::{Args, Subcommand};
@@ -17,7 +17,7 @@ pub enum Organization {
     Create(Named),
     /// List all organizations.
     List(List),
-    /// Give an organization another name.
+    /// Give an organization another name; the one until now leads to it as well.
     Rename(Rename),
     /// Delete an organization that has no teams and is not the last one.
     Delete(Named),
@@ -40,21 +40,11 @@ pub struct List {
     json: bool,
 }
 
-#[derive(Args)]
-pub struct Rename {
-    #[command(flatten)]
-    named: Named,
-    #[arg(value_name = "NEW_NAME")]
-    to: String,
-}
-
 pub fn run(command: Organization) -> anyhow::Result<()> {
     match command {
         Organization::Create(named) => create(named),
         Organization::List(arguments) => list(arguments),
-        Organization::Rename(Rename { named, to }) => {
-            member::ask(&PLACE, named, (Method::PATCH, ""), Some(&json!({ "name": to })), "renamed")
-        }
+        Organization::Rename(arguments) => member::rename(&PLACE, arguments),
         Organization::Delete(named) => member::ask(&PLACE, named, (Method::DELETE, ""), None, "deleted"),
         Organization::Privacy(arguments) => team_setting::privacy(arguments),
         Organization::Members(arguments) => member::list(&PLACE, arguments),

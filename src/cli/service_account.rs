@@ -45,7 +45,7 @@ pub struct Create {
     settings: SettingsArguments,
     #[command(flatten)]
     home: Home,
-    #[arg(long, value_name = "NAME")]
+    #[arg(value_name = "NAME")]
     name: String,
     /// What it is for.
     #[arg(long, value_name = "TEXT")]

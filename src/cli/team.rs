@@ -2,7 +2,7 @@
 
 use super::SettingsArguments;
 use super::door::{self, Door, Missing, segment};
-use super::member::{self, Members, Named, Place, RemoveMember, SetRole};
+use super::member::{self, Members, Named, Place, RemoveMember, Rename, SetRole};
 use super::output::{Table, print_json, word};
 use super::team_setting;
 use clap::{Args, Subcommand};
@@ -17,6 +17,8 @@ pub enum Team {
     Create(Create),
     /// List teams, or those in the trash.
     List(List),
+    /// Give a team another name; the one until now leads to it as well.
+    Rename(Rename),
     /// Put a team into the trash; nobody sees it or what is in it from then on.
     Delete(Named),
     /// Take a team out of the trash, with all that is in it.
@@ -66,6 +68,7 @@ pub fn run(command: Team) -> anyhow::Result<()> {
     match command {
         Team::Create(arguments) => create(arguments),
         Team::List(arguments) => list(arguments),
+        Team::Rename(arguments) => member::rename(&PLACE, arguments),
         Team::Delete(named) => member::ask(&PLACE, named, (Method::DELETE, ""), None, "deleted"),
         Team::Restore(named) => member::ask(&PLACE, named, (Method::POST, "/restore"), None, "restored"),
         Team::Settings(arguments) => team_setting::show(arguments),

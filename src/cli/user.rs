@@ -16,7 +16,7 @@ pub enum User {
     List(List),
     /// Show a person, and where they belong.
     Show(Show),
-    /// Change a person's name, address, or standing.
+    /// Change a person's names, address, or standing.
     Update(Update),
     /// Let nothing of a person's open a door any more; their places stay.
     Deactivate(Named),
@@ -81,6 +81,9 @@ pub struct Show {
 pub struct Update {
     #[command(flatten)]
     named: Named,
+    /// The user name to be; the one until now leads to the person as well.
+    #[arg(long = "username", value_name = "NAME")]
+    to: Option<String>,
     /// The full name; an empty one takes it away.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -161,12 +164,14 @@ fn list(arguments: List) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&Value::Array(people));
     }
-    let mut table = Table::new(["USERNAME", "E-MAIL", "NAME", "SYSTEM ADMIN", "STATUS", "LAST ACTIVE", "SINCE"]);
+    let mut table =
+        Table::new(["USERNAME", "E-MAIL", "NAME", "SYSTEM ADMIN", "STATUS", "SEAT", "LAST ACTIVE", "SINCE"]);
     for person in &people {
         let text = |field: &str| word(person, field);
         let admin = if person["system_admin"] == true { "yes".to_owned() } else { String::new() };
-        let seen = text("last_active_at");
-        table.row([text("username"), text("email"), text("name"), admin, text("status"), seen, text("created_at")]);
+        let [username, email, name, status] = ["username", "email", "name", "status"].map(text);
+        let [seat, seen, since] = ["seat", "last_active_at", "created_at"].map(text);
+        table.row([username, email, name, admin, status, seat, seen, since]);
     }
     table.print()
 }
@@ -180,7 +185,7 @@ fn show(arguments: Show) -> anyhow::Result<()> {
         return print_json(&person);
     }
     let mut table = Table::new(["FIELD", "VALUE"]);
-    for field in ["username", "email", "name", "status", "created_at", "deactivated_at", "last_active_at"] {
+    for field in ["username", "email", "name", "status", "seat", "created_at", "deactivated_at", "last_active_at"] {
         table.row([field.to_owned(), word(&person, field)]);
     }
     table.row(["system_admin".to_owned(), person["system_admin"].to_string()]);
@@ -194,6 +199,9 @@ fn show(arguments: Show) -> anyhow::Result<()> {
 
 fn update(arguments: Update) -> anyhow::Result<()> {
     let mut change = Map::new();
+    if let Some(to) = arguments.to {
+        change.insert("username".into(), to.into());
+    }
     if let Some(name) = arguments.name {
         change.insert("name".into(), if name.is_empty() { Value::Null } else { name.into() });
     }
@@ -203,7 +211,10 @@ fn update(arguments: Update) -> anyhow::Result<()> {
     if let Some(system_admin) = arguments.system_admin {
         change.insert("system_admin".into(), system_admin.into());
     }
-    anyhow::ensure!(!change.is_empty(), "say what is to be different: `--name`, `--email` or `--system-admin`");
+    anyhow::ensure!(
+        !change.is_empty(),
+        "say what is to be different: `--username`, `--name`, `--email` or `--system-admin`"
+    );
     arguments.named.ask(&Method::PATCH, "", Some(&Value::Object(change)), "changed")
 }
 

@@ -70,7 +70,7 @@ pub const SYSTEM_ADMINS: Index<UserId> = Index::new(60, "system_admins");
 pub const LAST_ACTIVE: Table<UserId, LastActive> = Table::new(185, "last_active");
 
 pub const ENTITIES: Table<EntityId, Entity> = Table::new(4, "entities");
-/// By the name in lower case.
+/// By the name in lower case, and by those of before.
 pub const ENTITY_BY_NAME: Unique<String, EntityId> = Unique::new(5, "entity_by_name");
 
 pub const API_KEYS: Table<ApiKeyId, KeyRecord> = Table::new(6, "api_keys");

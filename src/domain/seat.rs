@@ -10,6 +10,17 @@ pub enum SeatKind {
     ViewOnly,
 }
 
+impl SeatKind {
+    /// `full`, `view_only`, or `none` for who takes no seat.
+    pub fn word(seat: Option<Self>) -> &'static str {
+        match seat {
+            Some(Self::Full) => "full",
+            Some(Self::ViewOnly) => "view_only",
+            None => "none",
+        }
+    }
+}
+
 /// The seat that somebody takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {

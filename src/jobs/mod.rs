@@ -1,12 +1,11 @@
 //! Background work: one file per job. A job may be stopped anywhere and started again; what it does is a use case of
 //! `app`, here is only when.
 
-mod activity;
 mod audit;
 mod connector;
 mod expiry;
 mod garbage;
-mod key_use;
+mod last_use;
 mod licence;
 mod liveness;
 mod mail;
@@ -30,12 +29,11 @@ impl Jobs {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
-        tasks.spawn(until(stopped.clone(), activity::run(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
         tasks.spawn(until(stopped.clone(), connector::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
-        tasks.spawn(until(stopped.clone(), key_use::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), last_use::run(app.clone())));
         tasks.spawn(until(stopped.clone(), licence::run(app.clone())));
         tasks.spawn(until(stopped.clone(), liveness::run(app.clone())));
         tasks.spawn(until(stopped.clone(), mail::run(app.clone())));

@@ -15,6 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// The longest that S3, GCS and a delegated key of Azure sign for.
 const LONGEST_SECS: u64 = 7 * 24 * 60 * 60;
@@ -37,8 +38,10 @@ pub(super) enum Dialect {
 /// Signs URLs of one store.
 pub struct Direct {
     pub(super) dialect: Dialect,
-    /// Of the endpoint that clients use.
+    /// Of the endpoint that clients use, where the host is part of what is signed.
     pub(super) signer: Arc<dyn Signer>,
+    /// Where clients go instead of the host in the URL, where it is not.
+    pub(super) clients_go_to: Option<Url>,
     /// Of the endpoint that the server uses; `None` where parts cannot be signed.
     pub(super) parts: Option<Arc<dyn MultipartStore>>,
     /// What keys begin with in this store.
@@ -154,8 +157,21 @@ impl Direct {
         // What Azure is sent is not signed.
         let options = if self.dialect == Dialect::Azure { SignedUrlOptions::new() } else { bound.options()? };
         let url = limited_to(CALL_TIMEOUT, self.signer.signed_url_opts(method, path, expires_in, &options)).await?;
+        let url = self.for_clients(url)?;
         let headers = bound.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(SignedUrl { url: url.into(), headers })
+    }
+
+    fn for_clients(&self, mut url: Url) -> Result<Url, StoreError> {
+        if let Some(to) = &self.clients_go_to {
+            let moved = url.set_scheme(to.scheme()).is_ok()
+                && url.set_host(to.host_str()).is_ok()
+                && url.set_port(to.port()).is_ok();
+            if !moved {
+                return Err(StoreError::Settings("clients cannot be sent to their endpoint".into()));
+            }
+        }
+        Ok(url)
     }
 
     fn path(&self, key: &ObjectKey) -> Path {

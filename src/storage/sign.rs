@@ -8,7 +8,9 @@
 //! leaves no spare bits, so each grant has one spelling.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{ApiKeyId, ArtifactId, BlobUploadId, FileId, ManifestId, ObjectId, RunId, SegmentId, UserId};
+use crate::domain::id::{
+    ApiKeyId, ArtifactId, BlobUploadId, FileId, ManifestId, ObjectId, RunId, SegmentId, SessionId,
+};
 use crate::secrets::{MasterKey, Purpose};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,8 +52,8 @@ pub enum Bearer {
     /// A command on the server's own machine.
     Operator,
     Key(ApiKeyId),
-    /// Somebody who signed in without a key.
-    User(UserId),
+    /// Somebody who signed in.
+    Session(SessionId),
 }
 
 /// What a token says.
@@ -96,7 +98,7 @@ impl Bearer {
             Self::Anonymous => (1, 0),
             Self::Operator => (2, 0),
             Self::Key(id) => (3, id.0),
-            Self::User(id) => (4, id.0),
+            Self::Session(id) => (5, id.0),
         }
     }
 
@@ -105,7 +107,7 @@ impl Bearer {
             1 => Some(Self::Anonymous),
             2 => Some(Self::Operator),
             3 => Some(Self::Key(ApiKeyId(id))),
-            4 => Some(Self::User(UserId(id))),
+            5 => Some(Self::Session(SessionId(id))),
             _ => None,
         }
     }
@@ -229,7 +231,7 @@ mod tests {
             Just(Bearer::Anonymous),
             Just(Bearer::Operator),
             any::<u64>().prop_map(|id| Bearer::Key(ApiKeyId(id))),
-            any::<u64>().prop_map(|id| Bearer::User(UserId(id))),
+            any::<u64>().prop_map(|id| Bearer::Session(SessionId(id))),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! Invitations over REST and the command line: who may send, see, copy and take back which, and accepting one.
 
 use crate::browser::Browser;
-use crate::mail::MailServer;
+use crate::mail_server::MailServer;
 use crate::server::{Answer, Place, Server, wait_for};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ fn who_manages_a_team_sends_copies_and_takes_back_its_invitations() {
 #[test]
 fn only_admins_of_an_organization_invite_into_it() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
 
     refused(cast.invite(&cast.ada, ORGANIZATION, "new@example.com", "member"), 403, "org:members");
@@ -213,7 +213,7 @@ fn the_operator_invites_lists_copies_and_takes_back_with_and_without_a_server() 
         let (other, _) = run(&["link", "--team", "vision", &id]);
         assert_ne!(other, url);
         run(&["delete", "--team", "vision", &id]);
-        run(&["create", "--organization", "default", "--email", "new@example.com", "--role", "viewer"]);
+        run(&["create", "--organization", "default", "--email", "new@example.com", "--role", "admin"]);
         let (json, _) = run(&["list", "--organization", "default", "--json"]);
         let id = serde_json::from_str::<Value>(&json).unwrap()[0]["id"].as_str().unwrap().to_owned();
         run(&["delete", "--organization", "default", &id]);

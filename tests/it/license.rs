@@ -117,24 +117,54 @@ fn a_licensed_role_is_given_with_a_licence_and_kept_without() {
     let (ada, _) = (server.person("ada"), server.person("bob"));
     let team = json!({ "name": "vision", "organization": "default", "admins": ["ada"] });
     server.arrange("POST", "/api/v1/teams", &team);
-    let give = || {
-        let path = "/api/v1/teams/vision/members/bob";
-        server.ask(&ada, "PUT", path, &json!({ "role": "view_only" }))
-    };
+    server.arrange("PUT", "/api/v1/organizations/default/members/ada", &json!({ "role": "admin" }));
+    let carol = server.person("carol");
+    server.person("dan");
+    for name in ["carol", "dan"] {
+        server.arrange("PUT", &format!("/api/v1/teams/vision/members/{name}"), &json!({ "role": "member" }));
+    }
+    let project = json!({ "entity": "vision", "name": "p" });
+    assert_eq!(server.ask(&ada, "POST", "/api/v1/projects", &project).0, 201);
+    assert_eq!(server.ask(&ada, "PATCH", "/api/v1/projects/vision/p", &json!({ "owner": "carol" })).0, 200);
+    // Everywhere that somebody can come to look on and do no more.
+    let ways = [
+        (&ada, "PUT", "/api/v1/teams/vision/members/bob", json!({ "role": "view_only" })),
+        (&ada, "PUT", "/api/v1/organizations/default/members/bob", json!({ "role": "viewer" })),
+        (&carol, "PUT", "/api/v1/projects/vision/p/members/dan", json!({ "role": "view_only" })),
+        (&ada, "POST", "/api/v1/teams/vision/invitations", json!({ "email": "e@example.com", "role": "view_only" })),
+        (
+            &ada,
+            "POST",
+            "/api/v1/organizations/default/invitations",
+            json!({ "email": "e@example.com", "role": "viewer" }),
+        ),
+    ];
 
-    let (status, answer) = give();
-    assert_eq!((status, &answer["error"]["code"]), (403, &json!("not_licensed")));
-    assert!(answer["error"]["message"].as_str().unwrap().contains("view_only"), "{answer}");
+    for (key, method, path, body) in &ways {
+        let (status, answer) = server.ask(key, method, path, body);
+        assert_eq!((status, &answer["error"]["code"]), (403, &json!("not_licensed")), "{path}: {answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("view_only"), "{answer}");
+    }
     assert_eq!(install(&server, &authority.issue(&[])).0, 200);
-    assert_eq!(give().0, 200);
+    for (key, method, path, body) in &ways {
+        let (status, answer) = server.ask(key, method, path, body);
+        assert!([200, 201].contains(&status), "{path}: {answer}");
+    }
     drop(server);
     let server = place.serve();
     let shown = server.arrange("GET", "/api/v1/license", &Value::Null);
     assert_eq!(shown["state"], "unusable");
     wait_for(|| server.log().contains("license.trusted_keys").then_some(()));
+    for (key, method, path, body) in ways.iter().filter(|(_, method, ..)| *method == "PUT") {
+        assert_eq!(server.ask(key, method, path, body).0, 200, "they have it already: {path}");
+    }
     let members = server.ask(&ada, "GET", "/api/v1/teams/vision/members", &Value::Null).1;
     assert_eq!(members["members"][1]["role"], "view_only");
     assert_eq!(server.ask(&ada, "DELETE", "/api/v1/teams/vision/members/bob", &Value::Null).0, 204);
+    let back = server.ask(&ada, "PUT", "/api/v1/organizations/default/members/bob", &json!({ "role": "member" }));
+    assert_eq!(back.0, 200, "{}", back.1);
+    let back = server.ask(&carol, "PUT", "/api/v1/projects/vision/p/members/dan", &json!({ "role": null }));
+    assert_eq!(back.0, 200, "{}", back.1);
 }
 
 #[test]

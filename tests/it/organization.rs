@@ -166,7 +166,7 @@ fn the_last_admin_of_a_team_or_an_organization_keeps_their_place() {
 #[test]
 fn an_admin_who_is_only_a_viewer_of_the_organization_does_not_count_as_one() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     server.person("ada");
     server.person("grace");
     let team = json!({ "name": "vision", "organization": "default", "admins": ["ada", "grace"] });

@@ -29,7 +29,7 @@ fn project(cast: &Cast<'_>, visibility: &str) {
 #[test]
 fn a_role_in_a_project_counts_there_and_nowhere_else_until_it_is_taken_away() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "team");
     assert!(cast.log("owner", "elsewhere", "theirs"));
@@ -50,7 +50,7 @@ fn a_role_in_a_project_counts_there_and_nowhere_else_until_it_is_taken_away() {
 #[test]
 fn an_owner_lets_people_into_a_restricted_project_and_out_of_it() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "restricted");
     assert!(!cast.reads("member", "p"));
@@ -68,7 +68,7 @@ fn an_owner_lets_people_into_a_restricted_project_and_out_of_it() {
 #[test]
 fn who_is_view_only_is_not_raised_and_who_is_admin_stays_it() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "restricted");
 
@@ -88,7 +88,7 @@ fn who_is_view_only_is_not_raised_and_who_is_admin_stays_it() {
 #[test]
 fn an_owner_who_is_no_admin_makes_nobody_an_admin() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "team");
 
@@ -104,7 +104,7 @@ fn an_owner_who_is_no_admin_makes_nobody_an_admin() {
 #[test]
 fn who_leaves_the_team_and_comes_back_has_the_role_in_the_team() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "restricted");
     assert_eq!(put(&cast, "team-admin", "member", &json!("member")).0, 200);
@@ -122,7 +122,7 @@ fn who_leaves_the_team_and_comes_back_has_the_role_in_the_team() {
 #[test]
 fn who_leaves_the_organization_or_is_deleted_leaves_no_role_behind() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "team");
     for who in ["member", "invited"] {
@@ -141,7 +141,7 @@ fn who_leaves_the_organization_or_is_deleted_leaves_no_role_behind() {
 #[test]
 fn who_has_a_role_in_a_public_project_is_for_its_team_to_know() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     project(&cast, "public");
     let path = "/api/v1/projects/vision/p/members";

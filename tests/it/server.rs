@@ -45,9 +45,14 @@ impl Place {
 
     /// A server that takes the licences of this authority.
     pub fn serve_trusting(&self, authority: &Authority) -> Server<'_> {
+        self.serve_with(self.trusting(authority))
+    }
+
+    /// The command that starts one.
+    pub fn trusting(&self, authority: &Authority) -> Command {
         let mut command = self.command(&["serve"]);
         command.env("WEIGHHOUSE__LICENSE__TRUSTED_KEYS", authority.public_key());
-        self.serve_with(command)
+        command
     }
 
     /// A server with a licence for everything; `words` are more arguments of `license-authority issue`.

@@ -207,14 +207,14 @@ fn the_command_makes_lists_and_revokes_keys_and_prints_a_key_alone() {
     run(&["api-key", "revoke", "--user", "ada", listed[1]["id"].as_str().unwrap()]);
     assert!(!works(&server, made.trim()));
 
-    let key = run(&["service-account", "create", "--team", "vision", "--name", "ci", "--description", "nightly"]);
+    let key = run(&["service-account", "create", "--team", "vision", "ci", "--description", "nightly"]);
     assert!(works(&server, key.trim()));
     assert!(run(&["service-account", "list", "--team", "vision"]).contains("nightly"));
     let of_account = ["--service-account", "ci", "--team", "vision"];
     let second = run(&[&["api-key", "create"], &of_account[..]].concat());
     assert!(works(&server, second.trim()));
     assert_eq!(run(&[&["api-key", "list"], &of_account[..]].concat()).lines().count(), 3);
-    let wide = ["service-account", "create", "--organization", "default", "--name", "wide"];
+    let wide = ["service-account", "create", "--organization", "default", "wide"];
     assert!(fails(&wide).contains("default team"));
     run(&[&wide[..], &["--default-team", "vision"]].concat());
     assert!(run(&["service-account", "list", "--organization", "default"]).contains("wide"));

@@ -132,3 +132,30 @@ fn a_team_is_deleted_and_restored_by_command_and_removed_when_its_days_are_over(
     });
     assert!(run(&["check"]).contains("records"));
 }
+
+#[test]
+fn a_team_that_comes_back_without_an_admin_says_so_and_can_be_given_one() {
+    let place = Place::new();
+    let server = place.serve();
+    let keys = with_team(&server);
+    let restored = || server.ask(&keys.root, "POST", "/api/v1/teams/vision/restore", &NOTHING);
+    let delete = || assert_eq!(server.ask(&keys.root, "DELETE", "/api/v1/teams/vision", &NOTHING).0, 200);
+    delete();
+    assert_eq!(restored().1.get("notice"), None, "Ada administers it");
+
+    delete();
+    server.arrange("POST", "/api/v1/users/ada/deactivate", &NOTHING);
+    let (status, answer) = restored();
+    assert_eq!(status, 200, "{answer}");
+    let notice = answer["notice"].as_str().unwrap();
+    assert!(notice.contains("team `vision` has no active admin any more"), "{notice}");
+    delete();
+    let told = place.run(&["team", "restore", "vision"], "");
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("restored the team `vision`\n") && told.contains("team set-role vision USERNAME"), "{told}");
+
+    server.person("grace");
+    assert!(place.run(&["team", "set-role", "vision", "grace", "admin"], "").status.success());
+    delete();
+    assert_eq!(restored().1.get("notice"), None);
+}

@@ -202,7 +202,7 @@ fn to(visibility: &str) -> Value {
 #[test]
 fn the_owner_and_the_admins_change_the_visibility_and_others_do_not() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let project = cast.project("team");
     let path = at(&project.name);
@@ -229,7 +229,7 @@ fn the_owner_and_the_admins_change_the_visibility_and_others_do_not() {
 #[test]
 fn an_admin_of_the_organization_narrows_a_project_by_its_name_and_sees_no_more_of_it() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let project = cast.project("restricted");
     let path = at(&project.name);
@@ -260,7 +260,7 @@ fn an_admin_of_the_organization_narrows_a_project_by_its_name_and_sees_no_more_o
 #[test]
 fn restricting_a_project_takes_it_from_everybody_who_is_not_invited_at_once() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let project = cast.project("team");
     assert!(cast.reads("member", &project.name) && cast.log("member", &project.name, "going-on"));
@@ -279,7 +279,7 @@ fn restricting_a_project_takes_it_from_everybody_who_is_not_invited_at_once() {
 #[test]
 fn runs_move_into_a_restricted_project_and_not_out_of_it() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let (inner, outer) = (cast.project("restricted"), cast.project("team"));
     let end = |project: &str| {
@@ -308,7 +308,7 @@ fn runs_move_into_a_restricted_project_and_not_out_of_it() {
 #[test]
 fn an_admin_hands_a_project_on_to_a_member_and_its_owner_does_not() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let project = cast.project("restricted");
     let path = at(&project.name);
@@ -332,7 +332,7 @@ fn an_admin_hands_a_project_on_to_a_member_and_its_owner_does_not() {
 #[test]
 fn a_project_is_made_with_a_visibility_and_a_free_name() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let new = |name: &str, visibility: &str| {
         json!({ "entity": "vision", "name": name, "visibility": visibility,
@@ -366,7 +366,7 @@ fn a_project_is_made_with_a_visibility_and_a_free_name() {
 #[test]
 fn the_client_sets_and_reads_the_visibility_in_its_own_words() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let text = "mutation($i: UpsertModelInput!) { upsertModel(input: $i) { inserted project { name access } } }";
     let upsert = |who: &str, access: &str| {
@@ -410,7 +410,7 @@ pub fn logged(place: &Place, action: &str) -> Vec<(Value, Value)> {
 #[test]
 fn what_was_changed_of_a_project_is_in_the_log_and_what_was_refused_is_not() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let cast = Cast::new(&server);
     let made = json!({ "entity": "vision", "name": "p" });
     assert_eq!(cast.ask("owner", "POST", "/api/v1/projects", &made).0, 201);
@@ -442,7 +442,7 @@ fn what_was_changed_of_a_project_is_in_the_log_and_what_was_refused_is_not() {
 #[test]
 fn the_command_governs_projects() {
     let place = Place::new();
-    let server = place.serve();
+    let server = place.serve_licensed(&[]);
     let _cast = Cast::new(&server);
     let run = |words: &[&str]| {
         let output = place.run(words, "");

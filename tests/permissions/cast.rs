@@ -17,6 +17,8 @@ pub enum Standing {
     Owns(&'static str),
     /// Holds the column; the things are somebody else's.
     Holds(&'static str),
+    /// A service account of the team: a member who knows no organization, and has no place that it could leave.
+    Account,
     /// Is in the organization, and not in the team.
     Colleague,
     /// Comes with a key, and holds nothing here.
@@ -30,6 +32,7 @@ impl Standing {
         match self {
             Self::Owns(column) => ["yes", "own"].contains(&cell(action, column)),
             Self::Holds(column) => cell(action, column) == "yes",
+            Self::Account => action != "team:leave" && cell(action, "member") == "yes",
             Self::Colleague | Self::Outside | Self::Unknown => false,
         }
     }
@@ -47,7 +50,7 @@ impl Standing {
             // Who asks about the store of a team they do not see learns nothing of either.
             _ if ["connector:attach", "connector:test", "connector:migrate"].contains(&action) => is_in_team,
             _ if action == "connector:define" => self != Self::Unknown,
-            _ => is_in_organization,
+            _ => is_in_organization && self != Self::Account,
         }
     }
 }
@@ -65,6 +68,8 @@ pub struct Asker<'s> {
 pub struct Cast<'s> {
     pub server: &'s Server<'s>,
     keys: BTreeMap<&'static str, String>,
+    /// The key of the team's service account, which is nobody's own.
+    account: String,
 }
 
 /// The members of the team with their roles; `team-admin-2` lets the other one leave.
@@ -97,7 +102,11 @@ impl<'s> Cast<'s> {
             server.arrange("PUT", &format!("/api/v1/teams/vision/members/{name}"), &json!({ "role": role }));
         }
         server.arrange("PUT", "/api/v1/organizations/default/members/org-admin", &json!({ "role": "admin" }));
-        let mut cast = Self { server, keys };
+        let accounts = "/api/v1/teams/vision/service-accounts";
+        server.arrange("POST", accounts, &json!({ "name": "account" }));
+        let account = server.arrange("POST", &format!("{accounts}/account/api-keys"), &json!({}));
+        let account = account["api_key"].as_str().unwrap().to_owned();
+        let mut cast = Self { server, keys, account };
         cast.invite("invited@example.com");
         cast.revoke("revoked");
         server.arrange("POST", "/api/v1/users/deactivated/deactivate", &Value::Null);
@@ -122,7 +131,7 @@ impl<'s> Cast<'s> {
 
     /// Everybody, by what they are to the team.
     pub fn around_team(&self) -> Vec<Asker<'s>> {
-        [
+        let people = [
             ("owner", Standing::Owns("member")),
             ("view-only", Standing::Holds("view_only")),
             ("member", Standing::Holds("member")),
@@ -136,9 +145,10 @@ impl<'s> Cast<'s> {
             ("revoked", Standing::Unknown),
             ("expired", Standing::Unknown),
             ("deactivated", Standing::Unknown),
-        ]
-        .map(|(who, standing)| self.asker(who, standing))
-        .into()
+        ];
+        let (server, key) = (self.server, Some(self.account.clone()));
+        let account = Asker { server, who: "account", standing: Standing::Account, key };
+        people.map(|(who, standing)| self.asker(who, standing)).into_iter().chain([account]).collect()
     }
 
     /// The same for the personal entity of `owner`.

@@ -66,6 +66,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("post /api/v1/organizations/{name}/service-accounts/{account}/api-keys", &["org_service_account:delete"]),
     ("get /api/v1/organizations/{name}/service-accounts/{account}/api-keys", &["org_service_account:delete"]),
     ("delete /api/v1/organizations/{name}/service-accounts/{account}/api-keys/{id}", &["org_service_account:delete"]),
+    ("patch /api/v1/teams/{name}", &["team:settings_update"]),
     ("delete /api/v1/teams/{name}", &["team:delete"]),
     ("post /api/v1/teams/{name}/restore", &["team:restore"]),
     ("get /api/v1/teams/{name}/profile", &["team:read"]),

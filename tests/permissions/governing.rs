@@ -1,6 +1,7 @@
 //! Requests about organizations, teams, people and the instance. `NEW` stands for a name that nothing has, `SELF` for
 //! whoever asks.
 
+use crate::browser::Browser;
 use crate::cast::{Outcome, ROLES, Row};
 use crate::server::Server;
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ struct Request {
     path: &'static str,
     body: Value,
     before: Vec<(&'static str, String, Value)>,
+    /// What the operator cannot bring about alone, for what is called `NEW`.
+    prepare: fn(&Server<'_>, &str),
 }
 
 impl Request {
@@ -23,7 +26,7 @@ impl Request {
 }
 
 fn request(action: &'static str, method: &'static str, path: &'static str, body: Value) -> Request {
-    Request { action, method, path, body, before: Vec::new() }
+    Request { action, method, path, body, before: Vec::new(), prepare: |_, _| {} }
 }
 
 const IN_TEAM: &str = "/api/v1/teams/vision/service-accounts";
@@ -47,6 +50,7 @@ fn teams() -> Vec<Request> {
         request("team:read", "GET", "/api/v1/teams/vision/members", Value::Null),
         request("team:settings_read", "GET", "/api/v1/teams/vision/settings", Value::Null),
         request("team:settings_update", "PATCH", "/api/v1/teams/vision/settings", json!({ "code_saving": true })),
+        request("team:settings_update", "PATCH", "/api/v1/teams/vision", json!({ "name": "vision" })),
         request("team:member_add", "PUT", GUEST, role("member")).after("DELETE", GUEST, Value::Null),
         request("team:member_remove", "DELETE", GUEST, Value::Null).after("PUT", GUEST, role("member")),
         request("team:member_add", "GET", "/api/v1/teams/vision/invitations", Value::Null),
@@ -204,11 +208,13 @@ fn system(license: &str) -> Vec<Request> {
         request("user:manage", "POST", "/api/v1/users/guest/deactivate", Value::Null),
         request("user:manage", "POST", "/api/v1/users/guest/reactivate", Value::Null),
         request("user:manage", "POST", "/api/v1/users/guest/reset-link", Value::Null),
+        Request { prepare: enrol, ..request("user:manage", "DELETE", "/api/v1/users/NEW/second-factor", Value::Null) },
         request("api_key:import", "POST", "/api/v1/users", imported),
         request("system:settings", "GET", "/api/v1/settings", Value::Null),
         request("system:settings", "PUT", setting, json!({ "value": 9 })),
         request("system:settings", "DELETE", setting, Value::Null),
         request("system:settings", "GET", "/api/v1/mail", Value::Null),
+        request("system:settings", "POST", "/api/v1/mail/test", json!({ "to": "NEW@example.com" })),
         request("system:license", "GET", "/api/v1/license", Value::Null),
         // The teams of these are deleted and restored, and others are about the same team.
         request("team:delete", "DELETE", "/api/v1/teams/vision", Value::Null).after(
@@ -225,6 +231,16 @@ fn system(license: &str) -> Vec<Request> {
     ]
 }
 
+/// Somebody with a second factor that can be turned off for them.
+fn enrol(server: &Server<'_>, name: &str) {
+    let person = json!({ "username": name, "email": format!("{name}@example.com"), "password": "a-good-password" });
+    server.arrange("POST", "/api/v1/users", &person);
+    let mut browser = Browser::new(server);
+    assert_eq!(browser.sign_in(name, "a-good-password").status, 201);
+    let enrolled = browser.ask("POST", "/api/v1/second-factor", &json!({ "password": "a-good-password" }));
+    assert_eq!(enrolled.status, 201, "{}", enrolled.json);
+}
+
 fn row<'s>(server: &'s Server<'s>, request: Request) -> Row<'s> {
     let (action, name) = (request.action, request.path);
     let play = move |asker: &crate::cast::Asker<'s>, number: usize| {
@@ -232,6 +248,7 @@ fn row<'s>(server: &'s Server<'s>, request: Request) -> Row<'s> {
             let (status, answer) = server.operate(method, path, body);
             assert!(status < 300 || [404, 409].contains(&status), "{method} {path}: {answer}");
         }
+        (request.prepare)(server, &format!("new-{number}"));
         let filled = |text: &str| text.replace("NEW", &format!("new-{number}")).replace("SELF", asker.who);
         let body = if request.body.is_null() { String::new() } else { filled(&request.body.to_string()) };
         let send = |path: &str| server.ask_as(asker.key.as_deref(), request.method, path, &body);

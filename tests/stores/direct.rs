@@ -52,6 +52,14 @@ pub async fn all(store: &Store) {
     names_and_types_are_answered(store).await;
 }
 
+/// The server and clients have different names for the store.
+pub async fn by_another_host(store: &Store, host: &str) {
+    let signed = store.direct().unwrap().get_url(&key(7001), 600, None, None).await.unwrap();
+
+    assert_eq!(url::Url::parse(&signed.url).unwrap().host_str(), Some(host));
+    an_upload_arrives_and_comes_back(store).await;
+}
+
 async fn an_upload_arrives_and_comes_back(store: &Store) {
     let (direct, object, body) = (store.direct().unwrap(), key(7001), content(100_000));
 

@@ -77,7 +77,7 @@ pub async fn show(
     Ok(Json(shared.app.show_organization(&caller, &name).await?.into()))
 }
 
-/// Give an organization another name. The old one leads nowhere from then on.
+/// Give an organization another name. The old one leads to it as well, and is nobody else's.
 #[utoipa::path(patch, path = "/api/v1/organizations/{name}", tag = "organizations",
     params(("name" = String, Path)), request_body = NewOrganization,
     responses((status = 200, description = "The organization as it is now", body = OrganizationView), Refusals))]

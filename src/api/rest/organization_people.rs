@@ -10,6 +10,7 @@ use crate::app::organization::people::OrganizationPerson;
 use crate::app::page::Page;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
+use crate::domain::seat::SeatKind;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -54,6 +55,8 @@ pub struct OrganizationMemberView {
     /// To within some minutes; absent if the person was never there.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_active_at: Option<String>,
+    /// What the licence counts them as: `full`, `view_only`, or `none`.
+    seat: &'static str,
     /// Those of this organization.
     teams: Vec<TeamPlace>,
 }
@@ -66,11 +69,11 @@ pub struct OrganizationMemberPage {
     next: Option<String>,
 }
 
-const COLUMNS: [&str; 8] = ["username", "name", "email", "role", "status", "since", "last_active_at", "teams"];
+const COLUMNS: [&str; 9] = ["username", "name", "email", "role", "status", "since", "last_active_at", "seat", "teams"];
 
 impl From<OrganizationPerson> for OrganizationMemberView {
     fn from(person: OrganizationPerson) -> Self {
-        let OrganizationPerson { member, teams, last_active } = person;
+        let OrganizationPerson { member, teams, last_active, seat } = person;
         let team = |(name, role): (crate::domain::name::EntityName, crate::access::TeamRole)| TeamPlace {
             name: name.to_string(),
             role: role.as_str(),
@@ -83,6 +86,7 @@ impl From<OrganizationPerson> for OrganizationMemberView {
             role: member.role.as_str(),
             since: member.since.to_rfc3339(),
             last_active_at: last_active.map(Timestamp::to_rfc3339),
+            seat: SeatKind::word(seat),
             teams: teams.into_iter().map(team).collect(),
         }
     }
@@ -99,6 +103,7 @@ impl OrganizationMemberView {
             self.status.word(),
             &self.since,
             self.last_active_at.as_deref().unwrap_or_default(),
+            self.seat,
             &teams.join("; "),
         ])
     }

@@ -73,6 +73,7 @@ fn routes() -> Vec<Route> {
         delete("/api/v1/organizations/{name}/roles/{role}", role::delete),
         post("/api/v1/teams", team::create),
         get("/api/v1/teams", team::list),
+        patch("/api/v1/teams/{name}", team::update),
         delete("/api/v1/teams/{name}", team::delete),
         post("/api/v1/teams/{name}/restore", team::restore),
         get("/api/v1/teams/{name}/profile", profile::show),

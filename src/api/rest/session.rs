@@ -94,7 +94,7 @@ pub async fn create(
     let channel = from.visitor.channel;
     let token = shared.app.sign_in(&from.caller, credentials, from.visitor).await?;
     let cookie = session_cookie::set(&token, channel, shared.app.session_limits().absolute_secs);
-    let (caller, id) = shared.app.caller_of_session(&token, None).await?;
+    let (caller, id) = shared.app.caller_of_session(&token, None)?;
     let view = view(&shared, &caller, id).await?;
     Ok((StatusCode::CREATED, [(SET_COOKIE, cookie)], Json(view)).into_response())
 }

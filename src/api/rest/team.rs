@@ -5,6 +5,7 @@ use super::extract::{After, Body, Named, Parameters, bad_cursor, number};
 use super::member::{MemberPage, MemberView, NewRole};
 use super::openapi::Refusals;
 use crate::api::router::{Asking, Shared};
+use crate::app::team::trash::Restored;
 use crate::app::team::{CreateTeam, Team, TeamCursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
@@ -39,6 +40,9 @@ pub struct TeamView {
     /// Until then it can be restored; after that it is removed for good, and its name is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     removed_at: Option<String>,
+    /// What somebody has to see to, in a sentence; there for a restored team that has no active admin any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
 }
 
 impl From<Team> for TeamView {
@@ -49,7 +53,19 @@ impl From<Team> for TeamView {
             created_at: team.entity.created_at.to_rfc3339(),
             deleted_at: team.entity.trash.map(|trash| trash.deleted_at.to_rfc3339()),
             removed_at: team.entity.trash.map(|trash| trash.until.to_rfc3339()),
+            notice: None,
         }
+    }
+}
+
+impl From<Restored> for TeamView {
+    fn from(restored: Restored) -> Self {
+        let name = &restored.team.entity.name;
+        let without_admin = format!(
+            "team `{name}` has no active admin any more; make a person one: `weighhouse team set-role {name} USERNAME \
+             admin`, or `PUT /api/v1/teams/{name}/members/USERNAME` with the role `admin`"
+        );
+        Self { notice: (!restored.has_admin).then_some(without_admin), ..restored.team.into() }
     }
 }
 
@@ -117,6 +133,28 @@ fn parse_cursor(text: &str) -> Option<(i64, EntityId)> {
     Some((first.parse().ok()?, EntityId(team.parse().ok()?)))
 }
 
+/// What a team is to be called.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamChange {
+    /// People, teams and organizations share one name space.
+    name: String,
+}
+
+/// Give a team another name. The last ten names of before lead to it as well, and are nobody else's: what logs under one
+/// of them goes on.
+#[utoipa::path(patch, path = "/api/v1/teams/{name}", tag = "teams", params(("name" = String, Path)),
+    request_body = TeamChange,
+    responses((status = 200, description = "The team as it is now", body = TeamView), Refusals))]
+pub async fn update(
+    State(shared): State<Shared>,
+    Asking(caller): Asking,
+    Named(name): Named<String>,
+    Body(change): Body<TeamChange>,
+) -> Result<Json<TeamView>, RestError> {
+    Ok(Json(shared.app.rename_team(&caller, &name, &change.name).await?.into()))
+}
+
 /// Put a team into the trash: nobody sees it or what is in it from then on. It keeps its name until it is removed for
 /// good.
 #[utoipa::path(delete, path = "/api/v1/teams/{name}", tag = "teams", params(("name" = String, Path)),
@@ -130,7 +168,7 @@ pub async fn delete(
     Ok(Json(shared.app.delete_team(&caller, &name).await?.into()))
 }
 
-/// Take a team out of the trash, with all that was in it.
+/// Take a team out of the trash, with all that was in it. Its admins may have left meanwhile; `notice` says so.
 #[utoipa::path(post, path = "/api/v1/teams/{name}/restore", tag = "teams", params(("name" = String, Path)),
     responses((status = 200, description = "The team", body = TeamView), Refusals))]
 pub async fn restore(

@@ -11,6 +11,7 @@ use crate::app::user::{CreateUser, CreatedUser, FirstKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
+use crate::domain::seat::SeatKind;
 use crate::domain::user::User;
 use crate::secrets::Secret;
 use axum::Json;
@@ -41,6 +42,8 @@ pub struct NewUser {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
+    /// The one before leads to the person as well, and is nobody else's.
+    username: Option<String>,
     /// The full name; null takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -94,6 +97,9 @@ pub struct UserView {
     /// To within some minutes; absent if the person was never there.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_active_at: Option<String>,
+    /// What the licence counts them as: `full`, `view_only`, or `none`. There where people are listed or shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat: Option<&'static str>,
     /// Shown once, in the answer to the request that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
@@ -110,6 +116,7 @@ impl From<User> for UserView {
             created_at: user.created_at.to_rfc3339(),
             deactivated_at: user.deactivated_at.map(Timestamp::to_rfc3339),
             last_active_at: None,
+            seat: None,
             api_key: None,
         }
     }
@@ -124,7 +131,8 @@ impl From<CreatedUser> for UserView {
 
 impl From<ListedUser> for UserView {
     fn from(listed: ListedUser) -> Self {
-        Self { last_active_at: listed.last_active.map(Timestamp::to_rfc3339), ..listed.user.into() }
+        let (last_active_at, seat) = (listed.last_active.map(Timestamp::to_rfc3339), Some(SeatKind::word(listed.seat)));
+        Self { last_active_at, seat, ..listed.user.into() }
     }
 }
 
@@ -219,7 +227,8 @@ pub async fn update(
     Named(username): Named<String>,
     Body(change): Body<UserChange>,
 ) -> Result<Json<UserView>, RestError> {
-    let change = ChangeUser { name: change.name, email: change.email, system_admin: change.system_admin };
+    let UserChange { username: to, name, email, system_admin } = change;
+    let change = ChangeUser { username: to, name, email, system_admin };
     Ok(Json(shared.app.update_user(&caller, &username, change).await?.into()))
 }
 

@@ -4,7 +4,7 @@ use crate::access::{Action, Caller, KeyScope, Licence, Refusal};
 use crate::app::account::Visitor;
 use crate::app::attempts::Counted;
 use crate::app::audit::{self, Event};
-use crate::app::organization::{JoinOrganization, add_member, add_with_role};
+use crate::app::organization::{self as organizations, JoinOrganization};
 use crate::app::user::{self as people, CreateUser, FirstKey};
 use crate::app::{App, Error, seat, team_role};
 use crate::db::repo::{entity, invitation, organization, team, user};
@@ -172,12 +172,15 @@ pub(in crate::app) fn accept_waiting(
     (id, person): (UserId, &User),
     licence: &Licence,
 ) -> Result<(), Error> {
-    for found in invitation::take_all(tx, &person.email)? {
+    for (invitation, found) in invitation::open_to(tx, &person.email, tx.now())? {
         match carry_out(tx, caller, &found, (id, person), licence) {
+            // It waits for them to accept it once there is a licence; they are made all the same.
+            Err(Error::Refused(Refusal::NotLicensed { .. })) => continue,
             // What they were invited into is gone.
             Err(Error::NotFound(_)) => {}
             other => other?,
         }
+        invitation::use_up(tx, invitation)?;
     }
     Ok(())
 }
@@ -199,7 +202,8 @@ fn carry_out(
             let sender = sender_of(tx, found)?;
             let at = organization::get(tx, &sender, into)?.ok_or_else(dead)?;
             let at = sender.may(Action::OrgMembers, at, licence).map_err(|_| dead())?;
-            add_with_role(tx, caller, &at, (id, person), role)
+            organizations::check_giving(tx, &sender, into, role, licence).map_err(unless_licence)?;
+            organizations::add_with_role(tx, caller, &at, (id, person), role)
         }
         InvitedInto::Team { team: into, role, custom_role } => {
             let sender = sender_of(tx, found)?;
@@ -209,20 +213,25 @@ fn carry_out(
                 return Ok(());
             }
             let given = invitation::given(tx, role, custom_role)?;
-            team_role::check_giving(tx, &sender, &at, given, licence).map_err(|refused| match refused {
-                Error::Refused(Refusal::NotLicensed { .. }) => refused,
-                _ => dead(),
-            })?;
+            team_role::check_giving(tx, &sender, &at, given, licence).map_err(unless_licence)?;
             if organization::member(tx, at.organization, id)?.is_none() {
                 let found = organization::get(tx, &Caller::SYSTEM, at.organization)?.ok_or_else(dead)?;
                 let found = Caller::SYSTEM.may(Action::OrgMembers, found, licence)?;
-                add_member(tx, caller, &found, (id, person))?;
+                organizations::add_member(tx, caller, &found, (id, person))?;
             }
             team_role::check_taking(tx, &at, (id, &person.name), given)?;
             team::add_member(tx, &at, id, given)?;
             let event = Event::new(AuditAction::TeamMember).team(&at).user(id, person).detail("by", "invitation");
             audit::record(tx, caller, event.role(None, Some(&team_role::name_of(tx, given)?)))
         }
+    }
+}
+
+/// A role that the sender may give no more is a dead invitation; a licence can come back.
+fn unless_licence(refused: Error) -> Error {
+    match refused {
+        Error::Refused(Refusal::NotLicensed { .. }) => refused,
+        _ => dead(),
     }
 }
 

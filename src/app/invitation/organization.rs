@@ -4,7 +4,7 @@ use super::{InvitationLink, Invited, LinkToBe, ListedInvitation, Place, colleagu
 use crate::access::{Action, Caller};
 use crate::app::audit::{self, Event};
 use crate::app::existing::name_of_existing;
-use crate::app::organization::{find, parse_role};
+use crate::app::organization::{check_giving, find, parse_role};
 use crate::app::{App, Error};
 use crate::db::repo::invitation::{self, NewInvitation};
 use crate::db::repo::organization;
@@ -39,6 +39,7 @@ impl App {
                 }
                 return Ok(Err(known));
             }
+            check_giving(tx, &asking, at.id, role, &licence)?;
             let new = NewInvitation { email: email.clone(), hash, invited_by: asking.user_id() };
             let (id, invitation) = invitation::put_into_organization(tx, &at, role, new)?;
             write_mail(tx, mail.as_ref())?;

@@ -5,11 +5,12 @@ use crate::access::{Action, Caller, OrganizationRole, TeamRole};
 use crate::app::existing::name_of_existing;
 use crate::app::page::{PAGE, Page};
 use crate::app::{App, Error};
-use crate::db::repo::{entity, organization, team, user};
+use crate::db::repo::{entity, organization, seat, team, user};
 use crate::db::tx::Read;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{EntityId, OrganizationId, UserId};
 use crate::domain::name::EntityName;
+use crate::domain::seat::SeatKind;
 use std::collections::HashMap;
 
 /// A member of an organization.
@@ -19,6 +20,8 @@ pub struct OrganizationPerson {
     /// Of this organization only.
     pub teams: Vec<(EntityName, TeamRole)>,
     pub last_active: Option<Timestamp>,
+    /// What the licence counts them as; a deactivated person has none.
+    pub seat: Option<SeatKind>,
 }
 
 impl App {
@@ -37,7 +40,8 @@ impl App {
                 let Some(user) = user::get(tx, id)? else { continue };
                 let member = Membership { id, user, role: place.role, custom_role: None, since: place.since };
                 let teams = teams_of(tx, found.id, id, &mut names)?;
-                people.push((id, OrganizationPerson { member, teams, last_active: user::last_active(tx, id)? }));
+                let (last_active, seat) = (user::last_active(tx, id)?, seat::of(tx, id)?);
+                people.push((id, OrganizationPerson { member, teams, last_active, seat }));
             }
             Ok::<_, Error>(Page::of(people))
         });

@@ -27,6 +27,14 @@ const RUNS: usize = 5;
 /// Where a list of deleted teams goes on.
 pub type DeletedTeamCursor = (Timestamp, EntityId);
 
+/// A team that is there again.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    pub team: Team,
+    /// Somebody active administers it. Administrators of its organization, and of the instance, can make somebody admin.
+    pub has_admin: bool,
+}
+
 impl App {
     /// From the next request on the team and all that is in it is there for nobody. Until its time is over it can be
     /// restored, and nobody else gets its name.
@@ -47,8 +55,9 @@ impl App {
         Ok(team)
     }
 
-    /// Everything is as it was before. What clients sent meanwhile was refused.
-    pub async fn restore_team(&self, caller: &Caller, name: &str) -> Result<Team, Error> {
+    /// Everything is as it was before, but for who left meanwhile: a deleted team holds nobody back. What clients sent
+    /// was refused.
+    pub async fn restore_team(&self, caller: &Caller, name: &str) -> Result<Restored, Error> {
         let name = name_of_existing("team", name)?;
         let (caller, licence) = (*caller, self.licence());
         let restored = self.db.write(move |tx| {
@@ -65,11 +74,13 @@ impl App {
             let entity = team_trash::restore(tx, &found)?;
             let event = Event::new(AuditAction::TeamRestore).entity(found.id, &entity);
             audit::record(tx, &caller, event)?;
-            with_organization(tx, found.map(|found| team::FoundTeam { entity, ..found }))
+            let has_admin = team::has_admin(tx, &found)?;
+            let team = with_organization(tx, found.map(|found| team::FoundTeam { entity, ..found }))?;
+            Ok::<_, Error>(Restored { team, has_admin })
         });
-        let team = restored.await?;
-        tracing::info!(team.id = %team.id, "restored a team from the trash");
-        Ok(team)
+        let restored = restored.await?;
+        tracing::info!(team.id = %restored.team.id, restored.has_admin, "restored a team from the trash");
+        Ok(restored)
     }
 
     /// The deleted teams that the caller may restore, of one organization or of all, the next to go first. A page may be

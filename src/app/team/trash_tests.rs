@@ -161,7 +161,7 @@ async fn a_team_that_is_restored_is_as_it_was() {
     world.clock.advance_secs(30 * DAY - 1);
     let restored = app.restore_team(&Caller::OPERATOR, "vision").await.unwrap();
 
-    assert_eq!(restored.entity.trash, None);
+    assert_eq!(restored.team.entity.trash, None);
     assert_eq!(seen().await, (1, true));
     let body = history(1, &[r#"{"_step":1}"#]).into_bytes();
     app.accept_stream(ada, vision("r1"), body, Writer::default()).await.unwrap();

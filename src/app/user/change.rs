@@ -14,6 +14,8 @@ use crate::domain::user::{User, check_email, check_full_name};
 /// What is to be different about a person. `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ChangeUser {
+    /// The one before leads to them from then on.
+    pub username: Option<String>,
     /// `Some(None)` takes the name away.
     pub name: Option<Option<String>>,
     pub email: Option<String>,
@@ -30,10 +32,13 @@ impl App {
         if let Some(email) = &change.email {
             check_email(email).map_err(|why| Error::invalid("email", &why))?;
         }
+        let to = change.username.as_deref().map(EntityName::parse).transpose();
+        let to = to.map_err(|why| Error::invalid("username", &why))?;
         let name = name_of_existing("person", username)?;
         let changed = self.db.write(move |tx| {
             let person = find(tx, &caller, &name, &licence)?;
             let changed = change.apply(&person.1);
+            let changed = User { name: to.clone().unwrap_or(changed.name), ..changed };
             if changed == person.1 {
                 return Ok((person.0, changed));
             }
@@ -51,10 +56,14 @@ impl App {
                 seat::settle(tx, person.0)?;
             }
             let event = Event::new(AuditAction::UserUpdate).user(person.0, &changed);
+            let event = match &to {
+                Some(to) => event.detail("old_username", &person.1.name).detail("username", to),
+                None => event,
+            };
             audit::record(tx, &caller, change.tell(event))?;
             Ok::<_, Error>((person.0, changed))
         });
-        let (id, changed) = changed.await?;
+        let (id, changed) = changed.await.map_err(|error: Error| error.with_name_as("username"))?;
         tracing::info!(user.id = %id, user.system_admin = changed.system_admin, "changed a person");
         Ok(changed)
     }

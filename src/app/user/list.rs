@@ -5,13 +5,14 @@ use crate::access::{Action, Caller, OrganizationRole, TeamRole};
 use crate::app::existing::name_of_existing;
 use crate::app::page::{PAGE, Page};
 use crate::app::{App, Error};
-use crate::db::repo::{entity, organization, team, user};
+use crate::db::repo::{entity, organization, seat, team, user};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
 use crate::domain::clock::Timestamp;
 use crate::domain::entity::EntityKind;
 use crate::domain::id::UserId;
 use crate::domain::name::EntityName;
+use crate::domain::seat::SeatKind;
 use crate::domain::user::User;
 
 /// How many people one request looks at to find those that are searched for.
@@ -34,6 +35,8 @@ pub struct Wanted {
 pub struct ListedUser {
     pub user: User,
     pub last_active: Option<Timestamp>,
+    /// What the licence counts them as; a deactivated person has none.
+    pub seat: Option<SeatKind>,
 }
 
 /// Where a person belongs.
@@ -66,7 +69,7 @@ impl App {
                     }
                     next = Some(id);
                     if wanted.takes(&user) {
-                        items.push(ListedUser { last_active: user::last_active(tx, id)?, user });
+                        items.push(listed(tx, id, user)?);
                     }
                 }
                 if is_last {
@@ -87,8 +90,7 @@ impl App {
         let name = name_of_existing("person", username)?;
         let shown = self.db.read(move |tx| {
             let (id, user) = find(tx, &caller, &name, &licence)?.into_inner();
-            let last_active = user::last_active(tx, id)?;
-            Ok::<_, Error>((id, ListedUser { user, last_active }, places(tx, id)?))
+            Ok::<_, Error>((id, listed(tx, id, user)?, places(tx, id)?))
         });
         let (id, shown, places) = shown.await?;
         self.note_read(&asking, AuditAction::UserRead, id.0, |event| event.user(id, &shown.user));
@@ -111,6 +113,10 @@ impl Wanted {
         let full_name = user.full_name.as_deref().unwrap_or_default();
         begins(user.name.as_str()) || begins(&user.email) || begins(full_name) || full_name.split(' ').any(begins)
     }
+}
+
+fn listed(tx: &impl Read, id: UserId, user: User) -> Result<ListedUser, Error> {
+    Ok(ListedUser { user, last_active: user::last_active(tx, id)?, seat: seat::of(tx, id)? })
 }
 
 fn places(tx: &impl Read, id: UserId) -> Result<Places, Error> {

@@ -1,7 +1,7 @@
 //! API keys of people and service accounts: kept by their hashes.
 
 use super::{entity, organization, team};
-use crate::access::{Action, Allowed, Caller, Grants, KeyScope, OrganizationRole, PresentedKey, TeamRole, Unchecked};
+use crate::access::{Action, Allowed, Caller, Grants, OrganizationRole, PresentedKey, TeamRole, Unchecked};
 use crate::db::DbError;
 use crate::db::schema::{
     API_KEY_BY_HASH, API_KEYS, API_KEYS_BY_USER, ENTITIES, ORGANIZATIONS_BY_USER, TEAM_MEMBERS, TEAMS_BY_USER, USERS,
@@ -220,12 +220,6 @@ pub fn use_of(tx: &impl Read, id: ApiKeyId, now: Timestamp) -> Result<KeyUse, Db
     let key = PresentedKey { id, is_confined: record.targets.is_some() };
     let person = Caller::user(record.user, user.system_admin, record.scope);
     Ok(KeyUse::Good(id, Caller { key: Some(key), service: user.service, ..person }))
-}
-
-/// Whoever may act as this person without a key; `None` when there is nobody any more.
-pub fn caller_without_key(tx: &impl Read, id: UserId) -> Result<Option<Caller>, DbError> {
-    let user = USERS.get(tx, &id)?.filter(User::is_active);
-    Ok(user.map(|user| Caller::user(id, user.system_admin, KeyScope::Full)))
 }
 
 /// Notes when a key was last used; one that was revoked meanwhile stays gone.

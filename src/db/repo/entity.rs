@@ -7,7 +7,8 @@ use crate::db::schema::{
     API_KEYS, ENTITIES, ENTITY_BY_NAME, ORGANIZATION_MEMBERS, ORGANIZATIONS_BY_USER, TEAM_MEMBERS,
     TEAMS_BY_ORGANIZATION, TEAMS_BY_USER, USERS,
 };
-use crate::db::tx::Read;
+use crate::db::table::PutError;
+use crate::db::tx::{Read, WriteTx};
 use crate::domain::entity::{Entity, EntityKind, TeamMember};
 use crate::domain::id::{EntityId, OrganizationId, ProjectId, UserId};
 use crate::domain::name::EntityName;
@@ -23,15 +24,15 @@ pub struct FoundEntity {
     pub entity: Entity,
 }
 
-/// By the name as it was given; another spelling of the case is another name. It says only that the entity exists:
+/// By the name as it was given, or by one of before; another spelling of the case is another name. It says only that the entity exists:
 /// what lies in it is checked by itself.
 pub fn named(tx: &impl Read, name: &EntityName) -> Result<Option<FoundEntity>, DbError> {
     let Some(id) = ENTITY_BY_NAME.find(tx, &name.folded())? else { return Ok(None) };
-    let found = ENTITIES.get(tx, &id)?.filter(|entity| entity.name == *name);
+    let found = ENTITIES.get(tx, &id)?.filter(|entity| entity.answers_to(name));
     Ok(found.map(|entity| FoundEntity { id, entity }))
 }
 
-/// Whether somebody has the name, in whatever spelling of the case.
+/// Whether somebody has the name or had it before, in whatever spelling of the case.
 pub fn is_taken(tx: &impl Read, name: &EntityName) -> Result<bool, DbError> {
     Ok(ENTITY_BY_NAME.find(tx, &name.folded())?.is_some())
 }
@@ -106,6 +107,14 @@ pub(super) fn is_within_key(
 ) -> Result<bool, DbError> {
     let Some(key) = caller.confined_key() else { return Ok(false) };
     Ok(API_KEYS.get(tx, &key)?.is_some_and(|key| key.reaches(entity, project)))
+}
+
+/// Gives it another name, for code that has checked who may.
+pub(super) fn rename(tx: &mut WriteTx<'_>, id: EntityId, to: EntityName) -> Result<Entity, PutError> {
+    let entity = ENTITIES.get(tx, &id)?;
+    let entity = entity.ok_or_else(|| DbError::Damaged("a name that nothing holds".into()))?.renamed(to);
+    ENTITIES.put(tx, &id, &entity)?;
+    Ok(entity)
 }
 
 /// The record of an entity, for the server's own work on it.

@@ -184,17 +184,20 @@ pub fn take(tx: &mut WriteTx<'_>, hash: &[u8; 32]) -> Result<Option<Invitation>,
     Ok(Some(invitation))
 }
 
-/// Takes out every open invitation of the address, for code that makes its person a member instead.
-pub fn take_all(tx: &mut WriteTx<'_>, email: &str) -> Result<Vec<Invitation>, DbError> {
-    let mut taken = Vec::new();
+/// Every open invitation of the address, for code that makes its person a member instead.
+pub fn open_to(tx: &impl Read, email: &str, now: Timestamp) -> Result<Vec<(InvitationId, Invitation)>, DbError> {
+    let mut open = Vec::new();
     for (_, id) in INVITATIONS_TO.list(tx, &email.to_lowercase(), None, SHOWN_MAX)? {
-        let open = INVITATIONS.get(tx, &id)?.filter(|invitation| invitation.is_open(tx.now()));
-        if let Some(invitation) = open {
-            INVITATIONS.delete(tx, &id)?;
-            taken.push(invitation);
-        }
+        let found = INVITATIONS.get(tx, &id)?.filter(|invitation| invitation.is_open(now));
+        open.extend(found.map(|invitation| (id, invitation)));
     }
-    Ok(taken)
+    Ok(open)
+}
+
+/// Takes out one that was carried out, or that leads nowhere any more.
+pub fn use_up(tx: &mut WriteTx<'_>, id: InvitationId) -> Result<(), DbError> {
+    INVITATIONS.delete(tx, &id)?;
+    Ok(())
 }
 
 /// The role in the team that the person gets by accepting.

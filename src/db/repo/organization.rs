@@ -86,29 +86,21 @@ pub fn create(
 ) -> Result<FoundOrganization, PutError> {
     instance.must_be(Action::OrgCreate);
     let (id, entity, created_at) = (tx.new_id::<OrganizationId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(
-        tx,
-        &entity,
-        &Entity { name: name.clone(), kind: EntityKind::Organization(id), created_at, trash: None },
-    )?;
+    ENTITIES.put(tx, &entity, &Entity::new(name.clone(), EntityKind::Organization(id), created_at))?;
     let organization = Organization { name, entity, created_at };
     ORGANIZATIONS.put(tx, &id, &organization)?;
     Ok(FoundOrganization { id, organization })
 }
 
-/// Gives it another name; the old one is free at once.
+/// Gives it another name.
 pub fn rename(
     tx: &mut WriteTx<'_>,
     found: &Allowed<FoundOrganization>,
     name: EntityName,
 ) -> Result<(Organization, Entity), PutError> {
     found.must_be(Action::OrgUpdate);
-    let id = found.organization.entity;
-    let entity = ENTITIES.get(tx, &id)?;
-    let entity = entity.ok_or_else(|| DbError::Damaged("an organization without its name".into()))?;
-    let (entity, organization) =
-        (Entity { name: name.clone(), ..entity }, Organization { name, ..found.organization.clone() });
-    ENTITIES.put(tx, &id, &entity)?;
+    let entity = entity::rename(tx, found.organization.entity, name.clone())?;
+    let organization = Organization { name, ..found.organization.clone() };
     ORGANIZATIONS.put(tx, &found.id, &organization)?;
     Ok((organization, entity))
 }

@@ -56,7 +56,7 @@ pub fn create(tx: &mut WriteTx<'_>, at: &AllowedHome, new: NewServiceAccount) ->
     at.must_be(Action::ServiceAccountCreate, Action::OrgServiceAccountCreate);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
     let kind = EntityKind::ServiceAccount(id);
-    ENTITIES.put(tx, &entity, &Entity { name: new.name.clone(), kind, created_at, trash: None })?;
+    ENTITIES.put(tx, &entity, &Entity::new(new.name.clone(), kind, created_at))?;
     let account = User {
         name: new.name,
         email: String::new(),

@@ -30,11 +30,18 @@ pub fn create(tx: &mut WriteTx<'_>, own: &Own, new: Session) -> Result<SessionId
 
 /// Whom a request with this session comes from, whether or not it has ended by time.
 pub fn caller_of(tx: &impl Read, hash: &[u8; 32]) -> Result<Option<(SessionId, Session, Caller)>, DbError> {
-    let Some(id) = SESSION_BY_HASH.find(tx, hash)? else { return Ok(None) };
+    match SESSION_BY_HASH.find(tx, hash)? {
+        Some(id) => Ok(caller_by(tx, id)?.map(|(session, caller)| (id, session, caller))),
+        None => Ok(None),
+    }
+}
+
+/// Whom something comes from that was asked for in this session, whether or not it has ended by time.
+pub fn caller_by(tx: &impl Read, id: SessionId) -> Result<Option<(Session, Caller)>, DbError> {
     let Some(session) = SESSIONS.get(tx, &id)? else { return Ok(None) };
     let Some(user) = USERS.get(tx, &session.user)?.filter(User::is_active) else { return Ok(None) };
-    let caller = Caller::user(session.user, user.system_admin, KeyScope::Full);
-    Ok(Some((id, session, caller)))
+    let caller = Caller { session: Some(id), ..Caller::user(session.user, user.system_admin, KeyScope::Full) };
+    Ok(Some((session, caller)))
 }
 
 /// The person's sessions, oldest first, those included that have ended by time and are not removed yet.
@@ -46,10 +53,14 @@ pub fn list(tx: &impl Read, own: &Own) -> Result<Vec<(SessionId, Session)>, DbEr
     Ok(sessions)
 }
 
-/// Notes that a session was used.
-pub fn touch(tx: &mut WriteTx<'_>, id: SessionId, address: Option<IpAddr>) -> Result<(), PutError> {
+/// Notes when a session was used, and from where; one that ended meanwhile stays gone.
+pub fn note_use(
+    tx: &mut WriteTx<'_>,
+    id: SessionId,
+    (at, address): (Timestamp, Option<IpAddr>),
+) -> Result<(), PutError> {
     if let Some(session) = SESSIONS.get(tx, &id)? {
-        SESSIONS.put(tx, &id, &Session { last_used_at: tx.now(), address, ..session })?;
+        SESSIONS.put(tx, &id, &Session { last_used_at: at.max(session.last_used_at), address, ..session })?;
     }
     Ok(())
 }

@@ -85,12 +85,18 @@ pub fn create(
 ) -> Result<FoundTeam, PutError> {
     at.must_be(Action::TeamCreate);
     let (id, created_at) = (tx.new_id::<EntityId>()?, tx.now());
-    let entity = Entity { name, kind: EntityKind::Team(at.id), created_at, trash: None };
+    let entity = Entity::new(name, EntityKind::Team(at.id), created_at);
     ENTITIES.put(tx, &id, &entity)?;
     for user in admins {
         TEAM_MEMBERS.put(tx, &(id, *user), &TeamMember::new(TeamRole::Admin, created_at))?;
     }
     Ok(FoundTeam { id, entity, organization: at.id })
+}
+
+/// Gives it another name.
+pub fn rename(tx: &mut WriteTx<'_>, team: &Allowed<FoundTeam>, to: EntityName) -> Result<Entity, PutError> {
+    team.must_be(Action::TeamSettingsUpdate);
+    entity::rename(tx, team.id, to)
 }
 
 /// Somebody's place in a team, for code that goes on to check it.
@@ -166,24 +172,39 @@ pub(super) fn delete_place(tx: &mut WriteTx<'_>, team: EntityId, user: UserId) -
     Ok(())
 }
 
-/// Whether the person administers the team, and nobody else does. An admin who is only a viewer of the
-/// organization has no more than a viewer's rights, and so does not count, nor does who is deactivated.
+/// Whether the person administers the team, and nobody else does.
 pub fn is_last_admin(tx: &impl Read, team: EntityId, person: UserId) -> Result<bool, DbError> {
     // A deleted team holds nobody back.
     let entity = ENTITIES.get(tx, &team)?.filter(|entity| entity.trash.is_none());
     let Some(EntityKind::Team(organization)) = entity.map(|entity| entity.kind) else { return Ok(false) };
-    let (mut is_admin, mut after) = (false, None);
+    Ok(acting_admins(tx, (team, organization), 2)? == [person])
+}
+
+/// Whether anybody administers it.
+pub fn has_admin(tx: &impl Read, team: &Allowed<FoundTeam>) -> Result<bool, DbError> {
+    Ok(!acting_admins(tx, (team.id, team.organization), 1)?.is_empty())
+}
+
+/// An admin who is only a viewer of the organization has no more than a viewer's rights, and so does not count, nor
+/// does who is deactivated.
+fn acting_admins(
+    tx: &impl Read,
+    (team, organization): (EntityId, OrganizationId),
+    limit: usize,
+) -> Result<Vec<UserId>, DbError> {
+    let (mut acting, mut after) = (Vec::new(), None);
     loop {
         let page = TEAM_ADMINS.list(tx, &team, after.as_ref(), PAGE)?;
-        let Some(last) = page.last().copied() else { return Ok(is_admin) };
+        let Some(last) = page.last().copied() else { return Ok(acting) };
         for (_, admin) in page {
             let place = organization::member(tx, organization, admin)?;
             let may_act = place.is_some_and(|place| place.role != OrganizationRole::Viewer);
-            let counts = may_act && user::is_active(tx, admin)?;
-            if counts && admin != person {
-                return Ok(false);
+            if may_act && user::is_active(tx, admin)? {
+                acting.push(admin);
             }
-            is_admin |= counts && admin == person;
+            if acting.len() == limit {
+                return Ok(acting);
+            }
         }
         after = Some(last);
     }

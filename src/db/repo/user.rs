@@ -40,11 +40,7 @@ pub struct NewUser {
 pub fn create(tx: &mut WriteTx<'_>, instance: &Allowed<Instance>, new: NewUser) -> Result<(UserId, User), PutError> {
     instance.must_be(Action::UserManage);
     let (id, entity, created_at) = (tx.new_id::<UserId>()?, tx.new_id::<EntityId>()?, tx.now());
-    ENTITIES.put(
-        tx,
-        &entity,
-        &Entity { name: new.name.clone(), kind: EntityKind::Person(id), created_at, trash: None },
-    )?;
+    ENTITIES.put(tx, &entity, &Entity::new(new.name.clone(), EntityKind::Person(id), created_at))?;
     let user = User {
         name: new.name,
         email: new.email,
@@ -86,9 +82,12 @@ pub fn find(tx: &impl Read, name: &EntityName) -> Result<Option<Unchecked<(UserI
     Ok(USERS.get(tx, &id)?.map(|user| Unchecked::new((id, user), Grants::default())))
 }
 
-/// Stores what was changed of a person.
+/// Stores what was changed of a person; their entity goes by the same name.
 pub fn put(tx: &mut WriteTx<'_>, person: &Allowed<(UserId, User)>, changed: &User) -> Result<(), PutError> {
     person.must_be(Action::UserManage);
+    if changed.name != person.1.name {
+        entity::rename(tx, changed.entity, changed.name.clone())?;
+    }
     USERS.put(tx, &person.0, changed)
 }
 

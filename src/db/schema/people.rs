@@ -47,7 +47,9 @@ impl Stored<UserId> for User {
 impl Record for Entity {}
 impl Stored<EntityId> for Entity {
     fn indexes(&self, key: &EntityId, entries: &mut Entries) {
-        entries.unique(&ENTITY_BY_NAME, &self.name.folded(), key);
+        for name in self.folded_names() {
+            entries.unique(&ENTITY_BY_NAME, &name, key);
+        }
         if let EntityKind::Team(organization) = self.kind {
             entries.index(&TEAMS_BY_ORGANIZATION, &(organization, *key));
         }

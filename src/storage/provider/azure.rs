@@ -21,15 +21,15 @@ pub(super) fn connect(
     let builder = || MicrosoftAzureBuilder::new().with_account(account).with_container_name(container);
     let (http, credentials) = (opening.http()?, credentials(opening, builder())?);
     let own = format!("https://{account}.blob.core.windows.net");
-    let server = other.unwrap_or(&own);
-    let open = |at: &str| open(builder(), at, &http, &credentials);
-    let store = open(server)?;
+    let store = open(builder(), other.unwrap_or(&own), &http, &credentials)?;
     // A shared access signature signs nothing itself.
     let direct = match opening.spec.identity {
         Identity::SharedAccess => None,
         _ => Some(Direct {
             dialect: Dialect::Azure,
-            signer: Arc::new(open(opening.spec.network.client_endpoint.as_deref().unwrap_or(server))?),
+            signer: Arc::new(store.clone()),
+            // The account is part of what is signed, by whatever host it is reached.
+            clients_go_to: opening.spec.network.client_endpoint.as_deref().map(endpoint).transpose()?,
             parts: None,
             prefix: opening.spec.prefix.clone(),
             encryption: Vec::new(),

@@ -31,6 +31,7 @@ pub(super) fn connect(opening: &Opening<'_>, bucket: &str, other: Option<&str>) 
     let direct = opening.spec.network.client_endpoint.is_none().then(|| Direct {
         dialect: Dialect::Gcs,
         signer: Arc::new(store.clone()),
+        clients_go_to: None,
         parts: Some(Arc::new(store.clone())),
         prefix: opening.spec.prefix.clone(),
         encryption: Vec::new(),

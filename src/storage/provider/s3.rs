@@ -59,6 +59,7 @@ pub(super) fn connect(opening: &Opening<'_>) -> Result<Store, StoreError> {
     let direct = Direct {
         dialect: Dialect::S3,
         signer: Arc::new(for_clients),
+        clients_go_to: None,
         parts: Some(Arc::new(store.clone())),
         prefix: opening.spec.prefix.clone(),
         encryption: bucket.encryption_headers(),
