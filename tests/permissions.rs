@@ -58,10 +58,6 @@ const NOT_SERVED: &[&str] = &[
     "model:alias_add",
     "registry_admin:change",
     "protected_alias:change",
-    "connector:define",
-    "connector:attach",
-    "connector:test",
-    "connector:migrate",
     "storage:gc",
     // On the admin socket alone, which lets nobody in but the operator.
     "system:backup",

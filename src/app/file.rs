@@ -52,7 +52,7 @@ impl App {
             Ok::<_, Error>((caller.may(Action::RunRead, found.again(), &licence)?, ids))
         });
         let (found, ids) = created.await?;
-        let secs = self.settings.write_url_secs;
+        let secs = self.write_url_secs();
         let tokens = ids.into_iter().map(|id| self.token_for(&caller, Grant::PutFile(id), secs));
         let uploads = names.into_iter().zip(tokens).map(|(name, token)| FileUpload { name, token }).collect();
         Ok((found, uploads))
@@ -60,7 +60,7 @@ impl App {
 
     /// A token that fetches these contents.
     pub fn download_token(&self, caller: &Caller, contents: &FileContents) -> String {
-        self.token_for(caller, Grant::GetObject(contents.object), self.settings.read_url_secs)
+        self.token_for(caller, Grant::GetObject(contents.object), self.read_url_secs())
     }
 
     /// A token that replaces the file's contents, for who may log to the run.
@@ -70,7 +70,7 @@ impl App {
             let found = run::get(tx, &caller, run)?;
             Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
         });
-        let secs = self.settings.write_url_secs;
+        let secs = self.write_url_secs();
         Ok(may.await?.then(|| self.token_for(&caller, Grant::PutFile(id), secs)))
     }
 

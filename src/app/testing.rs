@@ -1,7 +1,7 @@
 //! An app in a directory of its own, for the tests of use cases: one person with a project and a run.
 
 use super::user::CreateUser;
-use super::{App, Error, Opening, Settings};
+use super::{App, Error, Opening, Settings, StorageOpening};
 use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
@@ -63,6 +63,7 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
         mailer: None,
         fixed_settings: SettingValues::new(),
         trusted_keys: vec![authority().public()],
+        storage: StorageOpening::default(),
         clock: clock.clone(),
     }
 }

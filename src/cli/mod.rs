@@ -5,6 +5,7 @@ mod api_key;
 mod audit;
 mod check;
 mod check_config;
+mod connector;
 mod db;
 mod door;
 mod invitation;
@@ -17,6 +18,7 @@ mod organization;
 mod output;
 mod project;
 mod role;
+mod secrets;
 mod serve;
 mod service_account;
 mod settings;
@@ -83,6 +85,12 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     ApiKey(api_key::ApiKey),
+    /// Where bytes are kept: define, test and attach stores.
+    #[command(subcommand)]
+    Connector(connector::Connector),
+    /// The key that seals secrets in the database.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -128,6 +136,8 @@ pub fn run() -> ExitCode {
         Command::Mail(command) => mail::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Settings(command) => settings::run(command),
+        Command::Connector(command) => connector::run(command),
+        Command::Secrets(command) => secrets::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -11,6 +11,7 @@ mod people;
 mod profile;
 mod role;
 mod run;
+mod sealing_key;
 mod setting;
 mod sweep;
 
@@ -25,6 +26,7 @@ use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName}
 use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::connector::probe::ProbeResult;
 use crate::domain::connector::{Connector, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
@@ -43,6 +45,7 @@ use crate::domain::mail::Mail;
 use crate::domain::project::{Project, ProjectMember};
 use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
+use crate::domain::sealed::SealingKey;
 use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::second_factor::SecondFactor;
 use crate::domain::session::Session;
@@ -283,6 +286,11 @@ pub const CONNECTOR_BY_NAME: Unique<String, ConnectorId> = Unique::new(201, "con
 pub const TEAM_STORES: Table<EntityId, TeamStore> = Table::new(202, "team_stores");
 pub const TEAMS_IN_STORE: Index<(ConnectorId, EntityId)> = Index::new(203, "teams_in_store");
 
+/// The last self-test of each.
+pub const CONNECTOR_PROBES: Table<ConnectorId, ProbeResult> = Table::new(204, "connector_probes");
+/// By their numbers: the last one seals.
+pub const SEALING_KEYS: Table<u32, SealingKey> = Table::new(205, "sealing_keys");
+
 /// All of the above: what a check of the whole database goes through.
 pub static CATALOGUE: Catalogue = Catalogue {
     tables: &[
@@ -300,6 +308,8 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_PROFILES,
         &CONNECTORS,
         &TEAM_STORES,
+        &CONNECTOR_PROBES,
+        &SEALING_KEYS,
         &AVATARS,
         &OUTSIDE_IMAGES,
         &CUSTOM_CHARTS,

@@ -55,6 +55,8 @@ pub mod run;
 pub mod run_config;
 /// Filters and orders of lists of runs.
 pub mod run_query;
+/// What is sealed in the database.
+pub mod sealed;
 /// What a licence counts of people.
 pub mod seat;
 /// Authenticator apps and recovery codes.

@@ -2,6 +2,7 @@
 //! `app`, here is only when.
 
 mod audit;
+mod connector;
 mod expiry;
 mod garbage;
 mod last_use;
@@ -29,6 +30,7 @@ impl Jobs {
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), connector::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), last_use::run(app.clone())));

@@ -48,6 +48,16 @@ impl ObjectKey {
         Self::of("segments", segment, ".console.zst")
     }
 
+    /// Whose the store is.
+    pub fn owner() -> Self {
+        Self("weighhouse-owner.json".to_owned())
+    }
+
+    /// An object that a self-test writes and removes.
+    pub(super) fn probe(token: u64, name: &str) -> Self {
+        Self(format!("self-test/{token:016x}/{name}"))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,12 +2,16 @@
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
 mod both;
+/// Whose a store is.
+pub mod claim;
 mod digest;
 pub mod direct;
 pub mod download;
 mod error;
 pub mod http;
 pub mod layout;
+/// Self-tests of stores.
+pub mod probe;
 mod provider;
 pub mod range;
 mod router;

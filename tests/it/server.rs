@@ -107,6 +107,11 @@ impl Drop for Server<'_> {
 pub type Answer = (u16, Value);
 
 impl Server<'_> {
+    /// Where there is room for files of the test.
+    pub fn directory(&self) -> &Path {
+        self.place.directory()
+    }
+
     /// What the server has said on its terminal.
     pub fn terminal(&self) -> String {
         std::fs::read_to_string(self.place.directory.path().join("stdout")).unwrap()

@@ -2,8 +2,8 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, invitation, license, mail, organization, organization_people, password, profile, project, role,
-    run, second_factor, service_account, session, setting, setup, team, team_setting, user,
+    access, api_key, connector, invitation, license, mail, organization, organization_people, password, profile,
+    project, role, run, sealing_key, second_factor, service_account, session, setting, setup, team, team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
@@ -112,6 +112,17 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         run::move_runs,
         run::restore,
         run::list_trash,
+        connector::create,
+        connector::list,
+        connector::show,
+        connector::update,
+        connector::delete,
+        connector::rotate,
+        connector::test,
+        connector::show_of_team,
+        connector::attach,
+        connector::detach,
+        sealing_key::rotate,
         setting::list,
         setting::put,
         setting::reset,

@@ -247,7 +247,7 @@ impl App {
         let (asking, licence) = (*caller, self.licence());
         let from = self.db.read(move |tx| downloadable(tx, &asking, birth, md5, &licence)).await?;
         let Some((from, from_object)) = from else { return Ok(None) };
-        let (draft, leave_secs) = (found.project(Clone::clone), self.settings.write_url_secs);
+        let (draft, leave_secs) = (found.project(Clone::clone), self.write_url_secs());
         let permitted = self.db.write(move |tx| blob::permit_upload(tx, &draft, md5, leave_secs).map_err(Error::from));
         let (upload, permit) = permitted.await?;
         let download = Download::open(&self.store_of(from)?, &ObjectKey::blob(from_object)).await?;

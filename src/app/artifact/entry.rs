@@ -70,7 +70,7 @@ impl App {
     ) -> Result<String, Error> {
         caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence())?;
         self.note_read(caller, AuditAction::ArtifactRead, found.id.0, |event| event.artifact(found));
-        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.settings.read_url_secs))
+        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.read_url_secs()))
     }
 
     /// The manifest of the version; who may read the version may fetch it.
@@ -83,6 +83,6 @@ impl App {
 
     /// A token that fetches the manifest.
     pub fn manifest_token(&self, caller: &Caller, manifest: &StoredManifest) -> String {
-        self.token_for(caller, Grant::GetManifest(manifest.id), self.settings.read_url_secs)
+        self.token_for(caller, Grant::GetManifest(manifest.id), self.read_url_secs())
     }
 }

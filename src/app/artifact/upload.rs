@@ -89,7 +89,7 @@ impl App {
         for portion in checked.chunks(FILES_AT_A_TIME) {
             leave.extend(self.permit_uploads(caller, portion.to_vec()).await?);
         }
-        let sign = |id| self.token_for(caller, Grant::PutBlob(id), self.settings.write_url_secs);
+        let sign = |id| self.token_for(caller, Grant::PutBlob(id), self.write_url_secs());
         let upload = |(file, (draft, id)): (NewFile, Leave)| FileUpload {
             draft,
             path: file.path,
@@ -100,7 +100,7 @@ impl App {
     }
 
     async fn permit_uploads(&self, caller: &Caller, files: Vec<(ArtifactId, [u8; 16])>) -> Result<Vec<Leave>, Error> {
-        let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
+        let (caller, licence, leave_secs) = (*caller, self.licence(), self.write_url_secs());
         let permitted = self.db.write(move |tx| {
             let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
@@ -175,7 +175,7 @@ impl App {
     }
 
     fn manifest_upload_token(&self, caller: &Caller, id: ManifestId) -> String {
-        self.token_for(caller, Grant::PutManifest(id), self.settings.write_url_secs)
+        self.token_for(caller, Grant::PutManifest(id), self.write_url_secs())
     }
 
     /// Takes the bytes of a blob. When this returns they are there, and the draft uses them.

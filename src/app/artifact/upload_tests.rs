@@ -85,7 +85,9 @@ async fn bytes_for_a_draft_that_is_gone_are_refused() {
     let late = put(&world, &token, b"alpha").await;
 
     assert!(matches!(late, Err(Error::BadUrl(_))), "{late:?}");
-    let long = World::with(Settings { write_url_secs: 7 * 86_400, ..Settings::default() }).await;
+    let long = World::new().await;
+    let week = crate::domain::setting::GivenValue::Number(168);
+    long.app.put_setting(&crate::access::Caller::OPERATOR, "signed_write_hours", &week).await.unwrap();
     let draft = logged.begin(&long, "ds").await.id;
     let token = logged.permitted(&long, draft).await[0].token.clone().unwrap();
     long.clock.advance_secs(73 * 3600);

@@ -30,7 +30,7 @@ impl App {
             && snapshot.state.tail_lines == 0
             && are_readable_by_clients(&snapshot.parts);
         if is_published {
-            let secs = self.settings.read_url_secs;
+            let secs = self.read_url_secs();
             let sign = |part: &SealedPart| self.token_for(caller, Grant::GetSegment(part.segment, id), secs);
             return Ok(ParquetHistory { tokens: snapshot.parts.iter().map(sign).collect(), live_from: None });
         }

@@ -26,6 +26,8 @@ pub mod project_member;
 /// One-time links for who lost their password.
 pub mod reset_link;
 pub mod run;
+/// The keys that seal, and what is sealed.
+pub mod sealing_key;
 /// Who takes which kind of seat.
 pub mod seat;
 pub mod second_factor;

@@ -4,6 +4,7 @@ use super::{CONNECTOR_BY_NAME, CONNECTORS, TEAMS_IN_STORE};
 use crate::db::any_table::References;
 use crate::db::record::Record;
 use crate::db::table::{Entries, Stored};
+use crate::domain::connector::probe::ProbeResult;
 use crate::domain::connector::{Connector, StoreId, TeamStore};
 use crate::domain::id::{ConnectorId, EntityId};
 
@@ -29,6 +30,15 @@ impl Stored<EntityId> for TeamStore {
         for connector in connectors(self) {
             references.needs(&CONNECTORS, &connector);
         }
+    }
+}
+
+impl Record for ProbeResult {}
+impl Stored<ConnectorId> for ProbeResult {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &ConnectorId, references: &mut References) {
+        references.needs(&CONNECTORS, key);
     }
 }
 
