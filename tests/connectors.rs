@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step must stop its test")]
 
-#[expect(dead_code, reason = "each test uses part of what they share")]
 #[path = "harness/licence.rs"]
 mod licence;
 #[expect(dead_code, reason = "each test uses part of what they share")]

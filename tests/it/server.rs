@@ -14,6 +14,12 @@ pub struct Place {
     directory: TempDir,
 }
 
+/// What follows the host in a URL. People may reach the server by another host than the tests do.
+pub fn path_of(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap();
+    &rest[rest.find('/').unwrap()..]
+}
+
 impl Place {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }

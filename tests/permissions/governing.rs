@@ -222,12 +222,13 @@ fn system(license: &str) -> Vec<Request> {
             "/api/v1/teams/vision/restore",
             Value::Null,
         ),
+        request("system:license", "PUT", "/api/v1/license", json!({ "license": license })),
+        // The last row: it leaves the team in the trash, where its service account is nobody.
         request("team:restore", "POST", "/api/v1/teams/vision/restore", Value::Null).after(
             "DELETE",
             "/api/v1/teams/vision",
             Value::Null,
         ),
-        request("system:license", "PUT", "/api/v1/license", json!({ "license": license })),
     ]
 }
 

@@ -67,6 +67,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         role::delete,
         team::create,
         team::list,
+        team::update,
         team::delete,
         team::restore,
         profile::show,
