@@ -4,22 +4,31 @@
 #[expect(dead_code, reason = "each benchmark uses part of what they share")]
 mod support;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Serialize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::arguments::Arguments;
 use support::artifact::{Blocks, File, in_lanes, md5_of};
+use support::bare_server::{self, BareServer};
 use support::client::{Account, Client};
 use support::http::request;
 use support::process;
 use support::report::{self, megabytes, rate, rounded};
 use support::server::{Server, fresh_directory, with_server};
+use weighhouse::domain::connector::address;
+use weighhouse::domain::id::ObjectId;
+use weighhouse::domain::outbound::OutboundRules;
+use weighhouse::storage::{ObjectKey, Store};
 
 const LARGE: &str = "large";
 const SMALL: &str = "small";
 const ENTRIES: &str = "entries";
 const MEMORY: &str = "memory";
+const BARE: &str = "bare";
+const SIGNING: &str = "signing";
+const SIGNED_URLS: u64 = 10_000;
 
 const LARGE_BYTES: u64 = 1 << 30;
 const SMALL_FILES: u64 = 2_000;
@@ -73,8 +82,13 @@ impl Line {
 }
 
 fn main() -> anyhow::Result<()> {
+    if let [flag, directory] = std::env::args().skip(1).collect::<Vec<_>>().as_slice()
+        && flag == bare_server::FLAG
+    {
+        return bare_server::run(directory.into());
+    }
     let Some(arguments) = Arguments::read()? else { return Ok(()) };
-    let wanted = arguments.select(&[LARGE, SMALL, ENTRIES, MEMORY], &[])?;
+    let wanted = arguments.select(&[LARGE, SMALL, ENTRIES, MEMORY, BARE, SIGNING], &[])?;
     type Workload = fn(&Server, &Account) -> anyhow::Result<Vec<Line>>;
     let workloads: [(&str, Workload); 4] = [(LARGE, large), (SMALL, small), (ENTRIES, entries), (MEMORY, memory)];
     for (name, measure) in workloads {
@@ -90,7 +104,49 @@ fn main() -> anyhow::Result<()> {
             report::print(line)?;
         }
     }
+    if wanted.contains(&BARE) {
+        report::print(&bare()?)?;
+    }
+    if wanted.contains(&SIGNING) {
+        report::print(&signing()?)?;
+    }
     Ok(())
+}
+
+/// What `large` does, at a server that does nothing but that.
+fn bare() -> anyhow::Result<Line> {
+    let server = BareServer::start()?;
+    let cpu = process::cpu_s(server.pid())?;
+    let mut blocks = Blocks::new(1, LARGE_BYTES);
+    let up = blocks.send(server.address, "/large")?;
+    let down = blocks.fetch(server.address, "/large")?;
+    Ok(Line {
+        up_s: Some(rounded(up.as_secs_f64(), 2)),
+        up_mb_per_s: per_s(LARGE_BYTES, up),
+        down_mb_per_s: per_s(LARGE_BYTES, down),
+        server_cpu_s: rounded(process::cpu_s(server.pid())? - cpu, 2),
+        ..Line::of(BARE, 1, LARGE_BYTES)
+    })
+}
+
+/// URLs of a bucket, each for other content.
+fn signing() -> anyhow::Result<Line> {
+    let (spec, secret) = address::parse("s3://AKIAEXAMPLE:secret@bucket.example.com/runs?region=eu-1&tls=true")?;
+    let rules = Arc::new(OutboundRules::parse(&["bucket.example.com"]).map_err(|why| anyhow::anyhow!("{why}"))?);
+    let store = Store::connect(&spec, secret.as_ref(), &rules)?;
+    let urls = store.direct().context("the store signs nothing")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let started = Instant::now();
+    runtime.block_on(async {
+        for number in 0..SIGNED_URLS {
+            let md5 = u128::from(number).to_be_bytes();
+            let key = ObjectKey::blob(ObjectId(number));
+            ensure!(!urls.put_url(&key, Some(md5), 86_400).await?.url.is_empty(), "no URL");
+        }
+        Ok(())
+    })?;
+    let up_s = Some(rounded(started.elapsed().as_secs_f64(), 3));
+    Ok(Line { up_s, ..Line::of(SIGNING, SIGNED_URLS, 0) })
 }
 
 fn per_s(bytes: u64, time: Duration) -> Option<f64> {

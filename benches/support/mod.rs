@@ -5,6 +5,8 @@
 pub mod arguments;
 /// Logging artifacts.
 pub mod artifact;
+/// The least that the way of bytes costs.
+pub mod bare_server;
 /// The requests of the `wandb` client that the benchmarks make.
 pub mod client;
 /// What a directory takes up.

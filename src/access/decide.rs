@@ -150,6 +150,10 @@ pub(super) fn row_of(action: Action, grants: &Grants) -> Action {
 fn area_of_object(action: Action) -> Area {
     match action {
         Action::TeamDelete | Action::TeamRestore => Area::Team,
+        // Whose store it is: a team that is hidden has none either.
+        Action::ConnectorAttach | Action::ConnectorTest | Action::ConnectorMigrate => Area::Team,
+        // Of the whole instance.
+        Action::ConnectorDefine => Area::System,
         _ => action.area(),
     }
 }

@@ -1,5 +1,6 @@
 //! `/artifactsV2/…` and `/artifacts/…`: a file of an artifact by its digest, for who has an API key and no URL (wandb
-//! 0.17.9 to 0.31.0, `storage_policies/wandb_storage_policy.py`). Sends on to the signed URL.
+//! 0.17.9 to 0.31.0, `storage_policies/wandb_storage_policy.py`). Sends on to a URL of this server, even where the bytes are
+//! in a bucket: the key that comes with the request must not follow a redirection there.
 
 use super::graphql::artifact_id;
 use super::rest::error::RestError;
@@ -25,7 +26,7 @@ pub(super) async fn get(
     };
     let wanted = ByDigest {
         entity: (*entity).to_owned(),
-        md5: md5(digest).ok_or_else(nowhere)?,
+        md5: md5_in_hex(digest).ok_or_else(nowhere)?,
         artifact: if artifact.is_empty() { None } else { Some(artifact_id(artifact).ok_or_else(nowhere)?) },
         birth: artifact_id(birth),
     };
@@ -38,7 +39,7 @@ pub(super) async fn get_first_layout(
     Visiting(caller): Visiting,
     Path((entity, digest)): Path<(String, String)>,
 ) -> Result<Redirect, RestError> {
-    let wanted = ByDigest { entity, md5: md5(&digest).ok_or_else(nowhere)?, artifact: None, birth: None };
+    let wanted = ByDigest { entity, md5: md5_in_hex(&digest).ok_or_else(nowhere)?, artifact: None, birth: None };
     Ok(redirect(&shared.app.token_by_digest(&caller, wanted).await?))
 }
 
@@ -46,7 +47,7 @@ fn redirect(token: &str) -> Redirect {
     Redirect::temporary(&format!("/storage/{token}"))
 }
 
-fn md5(hex: &str) -> Option<[u8; 16]> {
+pub(super) fn md5_in_hex(hex: &str) -> Option<[u8; 16]> {
     if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
@@ -63,9 +64,9 @@ mod tests {
 
     #[test]
     fn a_digest_is_sixteen_bytes_in_hex() {
-        assert_eq!(md5("000102030405060708090a0b0c0d0e0f").map(|bytes| bytes[15]), Some(15));
+        assert_eq!(md5_in_hex("000102030405060708090a0b0c0d0e0f").map(|bytes| bytes[15]), Some(15));
         for wrong in ["", "00", "+00102030405060708090a0b0c0d0e0f", "zz0102030405060708090a0b0c0d0e0f"] {
-            assert_eq!(md5(wrong), None, "{wrong}");
+            assert_eq!(md5_in_hex(wrong), None, "{wrong}");
         }
     }
 }

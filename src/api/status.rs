@@ -24,6 +24,7 @@ pub(super) fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
         Error::Outside(_) => (StatusCode::BAD_GATEWAY, "outside"),
         Error::BadUrl(_) => (StatusCode::FORBIDDEN, "bad_url"),
+        Error::Later(_) => (StatusCode::SERVICE_UNAVAILABLE, "later"),
         Error::Interrupted(_) => (StatusCode::REQUEST_TIMEOUT, "interrupted"),
         Error::Forbidden(_) | Error::Refused(Refusal::Forbidden { .. }) => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Refused(Refusal::NotLicensed { .. }) => (StatusCode::FORBIDDEN, "not_licensed"),

@@ -4,6 +4,7 @@
 use super::http::body::stream_body;
 use super::rest::error::RestError;
 use super::router::Shared;
+use crate::app::transfer::Wants;
 use ::http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RANGE,
@@ -42,9 +43,11 @@ pub(super) async fn get(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, RestError> {
-    let download = shared.app.open_download(&token).await?;
+    let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let wants = if range.is_some() { Wants::Part } else { Wants::All };
+    let download = shared.app.open_download(&token, wants).await?;
     let content_type = download.content_type.clone();
-    let part = download.part(headers.get(RANGE).and_then(|value| value.to_str().ok()));
+    let part = download.part(range);
     let status = match (&part.content_range, part.is_satisfiable) {
         (_, false) => StatusCode::RANGE_NOT_SATISFIABLE,
         (Some(_), true) => StatusCode::PARTIAL_CONTENT,

@@ -74,14 +74,14 @@ impl Account {
 
     /// The secret of a second factor; it was sealed for its person.
     pub fn open_secret(&self, user: UserId, factor: &SecondFactor) -> Result<TotpSecret, DbError> {
-        let opened = self.sealer.open(&factor_place(user), &factor.sealed_secret);
+        let opened = self.sealer.open(&SecondFactor::place(user), &factor.sealed_secret);
         let bytes = opened.map_err(|why| DbError::Damaged(why.to_string()))?;
         let damaged = || DbError::Damaged("the secret of a second factor has another length".into());
         TotpSecret::from_bytes(&bytes).ok_or_else(damaged)
     }
 
     pub fn seal_secret(&self, user: UserId, secret: &TotpSecret) -> Vec<u8> {
-        self.sealer.seal(&factor_place(user), secret.bytes())
+        self.sealer.seal(&SecondFactor::place(user), secret.bytes())
     }
 
     /// Hashes are compared, so the delay tells nothing of the token.
@@ -89,10 +89,6 @@ impl Account {
         let expected = *self.setup.lock().unwrap_or_else(PoisonError::into_inner);
         expected.is_some_and(|expected| expected == self.links.hash(token.expose()))
     }
-}
-
-fn factor_place(user: UserId) -> String {
-    format!("second factor of user {user}")
 }
 
 /// Room for hashing passwords, away from the threads that serve connections.

@@ -81,7 +81,7 @@ impl App {
         owner: EntityId,
         key: &ObjectKey,
         size_bytes: u64,
-        md5: [u8; 16],
+        md5: Option<[u8; 16]>,
     ) -> Option<String> {
         let store = match self.store_of(owner) {
             Ok(store) => store,
@@ -89,7 +89,9 @@ impl App {
         };
         match storage::digest(&store, key).await {
             Ok((size, _)) if size != size_bytes => Some(format!("has {size} bytes and should have {size_bytes}")),
-            Ok((_, found)) if found != md5 => Some("has other contents than were uploaded".to_owned()),
+            Ok((_, found)) if md5.is_some_and(|md5| md5 != found) => {
+                Some("has other contents than were uploaded".to_owned())
+            }
             Ok(_) => None,
             Err(StoreError::NotFound) => Some("is missing".to_owned()),
             Err(error) => Some(format!("cannot be read: {error}")),

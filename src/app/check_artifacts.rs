@@ -45,7 +45,7 @@ impl App {
         for (id, known) in page {
             checked.objects += 1;
             let key = ObjectKey::blob(id);
-            let fault = self.fault_of_object(known.owner, &key, known.size_bytes, known.md5).await;
+            let fault = self.fault_of_object(known.owner, &key, known.size_bytes, Some(known.md5)).await;
             let is_used = move |tx: &_| blob::get(tx, id).and_then(|now| Ok((now, blob::is_used(tx, id)?)));
             let (now, is_used) = self.db.read(move |tx| is_used(tx).map_err(Error::from)).await?;
             // One that was deleted meanwhile has no fault.

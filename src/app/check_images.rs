@@ -14,7 +14,7 @@ impl App {
         let mut checked = CheckedObjects { objects: stored.len() as u64, faults: Vec::new(), next: None };
         for image in stored {
             let key = ObjectKey::image(image.object);
-            if let Some(fault) = self.fault_of_object(image.owner, &key, image.size_bytes, image.md5).await {
+            if let Some(fault) = self.fault_of_object(image.owner, &key, image.size_bytes, Some(image.md5)).await {
                 // One that was replaced meanwhile has no fault.
                 let now = self.db.read_at_length(|tx| team_profile::stored(tx).map_err(Error::from)).await?;
                 checked.faults.extend(now.contains(&image).then(|| format!("picture `{key}` of a team {fault}")));

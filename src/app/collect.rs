@@ -48,6 +48,9 @@ impl App {
         if let Garbage::Object { owner, object, home } = garbage {
             return self.delete_everywhere(owner, object, home).await;
         }
+        if let Garbage::Parts { upload } = garbage {
+            return self.give_up_parts(upload).await;
+        }
         while !self.db.write(move |tx| Ok::<_, Error>(garbage::delete_lines(tx, &garbage, ROWS)?)).await? {}
         Ok(())
     }

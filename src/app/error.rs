@@ -35,6 +35,9 @@ pub enum Error {
     /// The body did not arrive whole: send it again.
     #[error("{0}")]
     Interrupted(String),
+    /// It takes longer than a client waits, and goes on meanwhile: ask again.
+    #[error("{0}")]
+    Later(String),
     #[error("this needs a valid API key")]
     Unauthenticated,
     /// What is about one's own account wants a session, and there is none, or it has ended.
@@ -84,9 +87,9 @@ impl Error {
         match self {
             Self::Db(DbError::Full) => Trouble::Full,
             Self::Store(StoreError::Full) => Trouble::Full,
-            Self::Store(StoreError::Refused(_) | StoreError::Unreachable(_) | StoreError::Unavailable(_)) => {
-                Trouble::Busy
-            }
+            // Whatever a store has against us, its clients lose nothing by coming again.
+            Self::Store(StoreError::NotFound | StoreError::AlreadyExists) => Trouble::Defect,
+            Self::Store(_) => Trouble::Busy,
             Self::Db(DbError::Busy | DbError::Unavailable(_) | DbError::TooLong(_)) => Trouble::Busy,
             _ => Trouble::Defect,
         }

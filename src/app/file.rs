@@ -1,8 +1,10 @@
 //! Run files: making, listing and deleting them, and the tokens with which their bytes are sent and fetched (`transfer`).
 
 use super::audit::{self, Event};
+use super::direct::TransferUrl;
 use super::project::seen;
 use super::run::{FoundRun, RunPath, existing};
+use super::transfer::content_type_of;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller};
 use crate::db::repo::{file, garbage, run};
@@ -26,11 +28,11 @@ pub struct ListedFile {
     pub contents: FileContents,
 }
 
-/// A file that may be sent to us with this token.
+/// A file that may be sent to this URL.
 #[derive(Debug, Clone)]
 pub struct FileUpload {
     pub name: String,
-    pub token: String,
+    pub url: TransferUrl,
 }
 
 impl App {
@@ -43,8 +45,9 @@ impl App {
     ) -> Result<(Allowed<FoundRun>, Vec<FileUpload>), Error> {
         let paths = check_names(&names)?;
         let (caller, licence) = (*caller, self.licence());
+        let at = path.clone();
         let created = self.db.write(move |tx| {
-            let found = existing(tx, &caller, &path, Action::RunLog, &licence)?;
+            let found = existing(tx, &caller, &at, Action::RunLog, &licence)?;
             let mut ids = Vec::with_capacity(paths.len());
             for path in &paths {
                 ids.push(file::find_or_create(tx, &found, path)?);
@@ -52,15 +55,33 @@ impl App {
             Ok::<_, Error>((caller.may(Action::RunRead, found.again(), &licence)?, ids))
         });
         let (found, ids) = created.await?;
-        let secs = self.settings.write_url_secs;
-        let tokens = ids.into_iter().map(|id| self.token_for(&caller, Grant::PutFile(id), secs));
-        let uploads = names.into_iter().zip(tokens).map(|(name, token)| FileUpload { name, token }).collect();
+        let urls: Vec<TransferUrl> = match self.direct_store_of(found.at.entity.id)? {
+            Some(store) => self.send_run_files(&caller, path, &store, ids).await?,
+            None => {
+                let secs = self.write_url_secs();
+                let token = |id| TransferUrl::Token(self.token_for(&caller, Grant::PutFile(id), secs));
+                ids.into_iter().map(token).collect()
+            }
+        };
+        let uploads = names.into_iter().zip(urls).map(|(name, url)| FileUpload { name, url }).collect();
         Ok((found, uploads))
     }
 
     /// A token that fetches these contents.
     pub fn download_token(&self, caller: &Caller, contents: &FileContents) -> String {
-        self.token_for(caller, Grant::GetObject(contents.object), self.settings.read_url_secs)
+        self.token_for(caller, Grant::GetObject(contents.object), self.read_url_secs())
+    }
+
+    /// Where these contents are fetched, by who sends no credentials along.
+    pub async fn download_url(
+        &self,
+        caller: &Caller,
+        path: &FilePath,
+        contents: &FileContents,
+    ) -> Result<TransferUrl, Error> {
+        let (object, kind) = (StoredObject::RunFile(contents.object), content_type_of(path));
+        let signed = self.fetch_url(contents.owner, object, &kind).await?;
+        Ok(signed.unwrap_or_else(|| TransferUrl::Token(self.download_token(caller, contents))))
     }
 
     /// A token that replaces the file's contents, for who may log to the run.
@@ -70,7 +91,7 @@ impl App {
             let found = run::get(tx, &caller, run)?;
             Ok::<_, Error>(found.is_some_and(|found| caller.may(Action::RunLog, found, &licence).is_ok()))
         });
-        let secs = self.settings.write_url_secs;
+        let secs = self.write_url_secs();
         Ok(may.await?.then(|| self.token_for(&caller, Grant::PutFile(id), secs)))
     }
 
@@ -82,6 +103,7 @@ impl App {
         limit: usize,
         wanted: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<(Vec<ListedFile>, bool), Error> {
+        self.take_in_files(found.id).await?;
         let found = found.project(Clone::clone);
         let read = self.db.read(move |tx| {
             let (mut files, mut after) = (Vec::new(), after);
@@ -109,6 +131,7 @@ impl App {
         found: &Allowed<FoundRun>,
         wanted: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<usize, Error> {
+        self.take_in_files(found.id).await?;
         let found = found.project(Clone::clone);
         let read = self.db.read(move |tx| {
             let (mut count, mut after) = (0, None::<String>);
@@ -130,6 +153,7 @@ impl App {
         found: &Allowed<FoundRun>,
         names: Vec<String>,
     ) -> Result<Vec<ListedFile>, Error> {
+        self.take_in_files(found.id).await?;
         let found = found.project(Clone::clone);
         let files = self.db.read(move |tx| {
             let mut files = Vec::new();

@@ -15,8 +15,6 @@ use crate::mail::letter::{self, Letter};
 const AT_ONCE: usize = 20;
 /// More of what a mail server says is not kept.
 const TROUBLE_CHARS_MAX: usize = 500;
-/// What mails are sealed for.
-const PLACE: &str = "mail";
 
 impl App {
     /// A mail with a link, to be written into the transaction that makes the link valid. `None`: this server sends no
@@ -27,7 +25,7 @@ impl App {
         Some(Mail {
             to: to.to_owned(),
             subject,
-            sealed_text: self.account.sealer.seal(PLACE, text.as_bytes()),
+            sealed_text: self.account.sealer.seal(Mail::PLACE, text.as_bytes()),
             created_at: Timestamp::default(),
             next_try_at: None,
             tries: 0,
@@ -50,7 +48,7 @@ impl App {
             let due = self.db.read(move |tx| mail::due(tx, now, AT_ONCE).map_err(Error::from)).await?;
             let is_all = due.len() < AT_ONCE;
             for (id, mail) in due {
-                let opened = self.account.sealer.open(PLACE, &mail.sealed_text).ok();
+                let opened = self.account.sealer.open(Mail::PLACE, &mail.sealed_text).ok();
                 let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
                 let outcome = match text {
                     Some(text) => mailer.send(&mail.to, &mail.subject, &text).await,

@@ -21,9 +21,13 @@ mod check_images;
 mod check_sealed;
 /// Removing what nothing leads to any more.
 mod collect;
+/// Where bytes are kept.
+pub mod connector;
 pub mod custom_chart;
 /// Custom roles of organizations.
 pub mod custom_role;
+/// Bytes that clients send to buckets and fetch there.
+pub mod direct;
 /// Entities and organizations, as the client asks for them.
 pub mod entity;
 mod error;
@@ -71,6 +75,10 @@ pub mod scrub;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
+/// The key that seals secrets.
+pub mod sealing_key;
+#[cfg(test)]
+mod sealing_key_tests;
 /// What a licence counts.
 mod seat;
 /// Authenticator apps and recovery codes.
@@ -124,9 +132,11 @@ use crate::db::engine::EngineError;
 use crate::db::engine::redb::{RedbEngine, RedbOptions};
 use crate::db::{Db, Limits};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::connector::ConnectorName;
 use crate::domain::json::RowLimits;
 use crate::domain::lease::WorkerId;
 use crate::domain::licence::LicenceKey;
+use crate::domain::outbound::OutboundRules;
 use crate::domain::setting::SettingValues;
 use crate::fetch::Fetcher;
 use crate::mail::Mailer;
@@ -155,7 +165,18 @@ pub struct Opening {
     pub fixed_settings: SettingValues,
     /// Whose licences count.
     pub trusted_keys: Vec<LicenceKey>,
+    pub storage: StorageOpening,
     pub clock: Clock,
+}
+
+/// What the settings say about where bytes are kept.
+#[derive(Debug, Clone, Default)]
+pub struct StorageOpening {
+    pub connectors: Vec<connector::fixed::FixedConnector>,
+    /// The connector whose store is that of the instance; without one it is a directory.
+    pub default: Option<ConnectorName>,
+    /// Where stores may be.
+    pub rules: OutboundRules,
 }
 
 /// What use cases need to know of the settings, as plain values.
@@ -170,8 +191,6 @@ pub struct Settings {
     pub metadata_bytes: usize,
     /// The largest file to take; `None` is any.
     pub upload_bytes: Option<u64>,
-    pub read_url_secs: i64,
-    pub write_url_secs: i64,
     /// How long an upload may stand still.
     pub upload_idle: Duration,
     pub seal_rows: u64,
@@ -201,8 +220,6 @@ impl Default for Settings {
             manifest_bytes: 128 << 20,
             metadata_bytes: 1 << 20,
             upload_bytes: None,
-            read_url_secs: 3600,
-            write_url_secs: 86_400,
             upload_idle: Duration::from_secs(30),
             seal_rows: 50_000,
             seal_bytes: 4 << 20,
@@ -229,10 +246,12 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("cannot read the system settings: {0}")]
     Settings(Error),
-    #[error("cannot read the connectors: {0}")]
-    Connectors(Error),
     #[error("cannot read the licence: {0}")]
     Licence(Error),
+    #[error("cannot open what is sealed: {0}")]
+    Sealed(Error),
+    #[error("cannot take the connectors of the settings file: {0}")]
+    Connectors(Error),
     #[error("cannot make the first organization: {0}")]
     FirstOrganization(Error),
     #[error("cannot open the object store in {}: {reason}", .directory.display())]
@@ -247,6 +266,12 @@ pub struct App {
     account: Arc<account::Account>,
     licence: Arc<licence::CurrentLicence>,
     stores: Stores,
+    /// Where stores may be.
+    rules: Arc<OutboundRules>,
+    /// Which connectors are being tested.
+    connector_tests: connector::probe::Testing,
+    /// No connector keeps anything there.
+    data_dir: PathBuf,
     signer: Arc<Signer>,
     settings: Arc<Settings>,
     clock: Clock,
@@ -256,6 +281,8 @@ pub struct App {
     commits: Arc<artifact::CommitGate>,
     /// What lists of runs are answered from.
     run_indexes: Arc<run_list::RunIndexes>,
+    /// What clients say they have sent to buckets.
+    arrivals: Arc<direct::Arrivals>,
     /// What may have to be sealed.
     tails: Arc<seal::Tails>,
     /// What was decoded of history.
@@ -278,12 +305,13 @@ pub struct App {
 impl App {
     /// Opens a data directory whose lock the caller holds; makes what is missing.
     pub async fn open(mut opening: Opening) -> Result<Self, OpenError> {
-        let mailer = opening.mailer.take();
+        let (mailer, storage) = (opening.mailer.take(), std::mem::take(&mut opening.storage));
         let directory = opening.data_dir.clone();
         let master = match &opening.master_key {
             Some(text) => MasterKey::from_text(text.expose())?,
             None => MasterKey::load_or_create(&directory)?,
         };
+        let data_dir = std::path::absolute(&directory).unwrap_or_else(|_| directory.clone());
         let objects = directory.join("objects");
         let failed = |reason| OpenError::Store { directory: objects.clone(), reason };
         let stores = Stores::local(&objects).map_err(failed)?;
@@ -306,10 +334,14 @@ impl App {
             account: Arc::new(account::Account::new(&master, mailer)),
             licence,
             stores,
+            rules: Arc::new(storage.rules),
+            connector_tests: connector::probe::Testing::default(),
+            data_dir,
             signer: Arc::new(Signer::new(&master, None)),
             system_settings,
             commits: Arc::new(artifact::CommitGate::new(settings.manifest_bytes)),
             run_indexes: Arc::new(run_indexes),
+            arrivals: Arc::default(),
             tails: Arc::default(),
             history: Arc::new(history::Cache::new(settings.history_cache_bytes)),
             last_uses: Arc::default(),
@@ -324,7 +356,10 @@ impl App {
         };
         app.read_settings().await.map_err(OpenError::Settings)?;
         app.open_licence().await.map_err(OpenError::Licence)?;
+        app.open_sealing_keys().await.map_err(OpenError::Sealed)?;
         app.make_first_organization().await.map_err(OpenError::FirstOrganization)?;
+        let taken = app.take_fixed_connectors(storage.connectors, storage.default).await;
+        taken.map_err(OpenError::Connectors)?;
         app.remove_unfinished().await.map_err(OpenError::Connectors)?;
         Ok(app)
     }

@@ -4,16 +4,17 @@
 //! Whatever an object is to be is announced before the object is made, until a record leads to it; so an object that
 //! nothing leads to and nothing announces stays an orphan for ever.
 
-use super::migration::{name_of_store, store_named};
+use super::migration::{name_of_store, store_called};
+use super::store::connectors;
 use super::{App, Error};
 use crate::access::{Action, Caller};
-use crate::db::repo::{connector, lease, licence, scrub, user};
+use crate::db::repo::{lease, scrub, user};
 use crate::domain::connector::StoreId;
 use crate::domain::garbage::StoredObject;
 use crate::domain::migration::Amount;
 use crate::domain::orphan::{Reason, StoreReport};
-use crate::storage::{ObjectFacts, ObjectKey, Store, StoreError};
-use bytes::Bytes;
+use crate::storage::claim::Owner;
+use crate::storage::{ObjectFacts, ObjectKey, Store};
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
 
@@ -41,7 +42,6 @@ pub struct SeenStore {
 /// What is to be done with a store.
 struct Cleaning {
     store: Store,
-    instance: String,
     grace_secs: i64,
     deletes: bool,
 }
@@ -54,8 +54,11 @@ impl App {
     /// The names of all stores.
     pub async fn store_names(&self, caller: &Caller) -> Result<Vec<String>, Error> {
         caller.may(Action::StorageGc, user::instance(), &self.licence())?;
-        let named = self.db.read(|tx| {
-            let stores = [StoreId::Default].into_iter().chain(connector::ids(tx)?.into_iter().map(StoreId::Connector));
+        let default = self.stores.default_connector();
+        let named = self.db.read(move |tx| {
+            // That of the instance is one store, also where it is a connector's.
+            let others = connectors(tx)?.into_iter().filter(|id| Some(*id) != default);
+            let stores = [StoreId::Default].into_iter().chain(others.map(StoreId::Connector));
             stores.map(|store| name_of_store(tx, store)).collect::<Result<Vec<_>, Error>>()
         });
         named.await
@@ -71,13 +74,11 @@ impl App {
     ) -> Result<StoreReport, Error> {
         caller.may(Action::StorageGc, user::instance(), &self.licence())?;
         let wanted = name.to_owned();
-        let id = self.db.read(move |tx| store_named(tx, &wanted)).await?;
+        let id = self.db.read(move |tx| store_called(tx, &wanted)).await?;
         self.hold_cleaning().await?;
-        let (store, hours) = (self.store_at(id)?, self.system_settings().gc_grace_hours);
-        let instance = self.db.read(|tx| licence::deployment(tx).map_err(Error::from)).await?;
+        let (store, hours) = (self.store_named(id)?, self.system_settings().gc_grace_hours);
         let mut cleaning = Cleaning {
             store,
-            instance: instance.unwrap_or_default(),
             grace_secs: i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(3600),
             deletes: !is_dry_run,
         };
@@ -87,9 +88,10 @@ impl App {
             orphans: Amount::default(),
             nothing_deleted: is_dry_run.then(|| "it was only asked what would be deleted".to_owned()),
         };
-        if let Some(why) = self.why_not(&cleaning).await? {
+        if !self.is_ours(id, &cleaning.store).await? {
+            // What nothing leads to here may be what another server has.
             cleaning.deletes = false;
-            report.nothing_deleted.get_or_insert(why);
+            report.nothing_deleted.get_or_insert(format!("`{}` there does not name this server", Owner::KEY));
         }
         let gone_through = self.go_through(&cleaning, &mut report, told).await;
         let worker = self.worker;
@@ -124,7 +126,7 @@ impl App {
         for name in self.store_names(&Caller::SYSTEM).await? {
             let (wanted, now) = (name.clone(), self.clock.now());
             let is_due = self.db.read(move |tx| {
-                let report = scrub::report(tx, store_named(tx, &wanted)?)?;
+                let report = scrub::report(tx, store_called(tx, &wanted)?)?;
                 Ok::<_, Error>(report.is_none_or(|report| now.secs_since(report.at) >= DAY_SECS))
             });
             if !is_due.await? {
@@ -146,34 +148,6 @@ impl App {
             true => Ok(()),
             false => Err(Error::Conflict("another process goes through a store; try again later".into())),
         }
-    }
-
-    /// Leaves this instance's mark, and says why nothing may be deleted: another one has left its mark, too, and what
-    /// nothing leads to here may be what the other has. Both have time to see it before either deletes.
-    async fn why_not(&self, cleaning: &Cleaning) -> Result<Option<String>, Error> {
-        let mark = ObjectKey::mark(&cleaning.instance);
-        if cleaning.deletes {
-            match cleaning.store.put_new(&mark, Bytes::new()).await {
-                Ok(()) | Err(StoreError::AlreadyExists) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let mut listed = cleaning.store.list();
-        while let Some((key, _)) = listed.try_next().await? {
-            if let Some(other) = ObjectKey::marked_by(&key).filter(|other| *other != cleaning.instance) {
-                return Ok(Some(format!(
-                    "instance `{other}` keeps its objects here, too: give each instance a prefix of its own, or remove \
-                     `{key}` if that one is no more"
-                )));
-            }
-        }
-        let age_secs = match cleaning.store.head(&mark).await {
-            Ok(facts) => self.clock.now().secs_since(facts.modified),
-            Err(StoreError::NotFound) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        let is_new = age_secs < cleaning.grace_secs;
-        Ok(is_new.then(|| "the store was not gone through before: deleting begins after the grace period".to_owned()))
     }
 
     async fn go_through(
@@ -209,7 +183,7 @@ impl App {
                 let known = match ObjectKey::parse(&key) {
                     Some(object) => scrub::reason(tx, object)?,
                     None if ObjectKey::is_probe(&key) => None,
-                    None if ObjectKey::marked_by(&key).is_some() => Some(Reason::Mark),
+                    None if key == Owner::KEY => Some(Reason::Mark),
                     None => Some(Reason::Foreign),
                 };
                 let is_young = now.secs_since(facts.modified) < grace_secs;

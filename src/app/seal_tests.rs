@@ -184,10 +184,10 @@ async fn a_run_that_ended_gives_out_its_files_and_one_that_goes_on_does_not() {
 
     world.app.seal_due().await.unwrap();
     let published = files(&world).await;
-    assert_eq!((published.tokens.len(), published.live_from), (1, None));
+    assert_eq!((published.urls.len(), published.live_from), (1, None));
 
     world.send("r", &history(2, &[r#"{"_step":2,"b":2}"#])).await;
-    assert_eq!(files(&world).await.tokens.len(), 0);
+    assert_eq!(files(&world).await.urls.len(), 0);
     assert_eq!(files(&world).await.live_from, Some(0));
 }
 

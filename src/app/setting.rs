@@ -47,6 +47,16 @@ impl App {
         InstanceRules { anonymous_reading: settings.anonymous_reading, personal_projects: settings.personal_projects }
     }
 
+    /// How long a signed URL for downloading is valid.
+    pub(super) fn read_url_secs(&self) -> i64 {
+        self.system_settings().signed_read_minutes.cast_signed() * 60
+    }
+
+    /// The same for uploading.
+    pub(super) fn write_url_secs(&self) -> i64 {
+        self.system_settings().signed_write_hours.cast_signed() * 3600
+    }
+
     pub async fn list_settings(&self, caller: &Caller) -> Result<Vec<SeenSetting>, Error> {
         let (caller, licence) = (*caller, self.licence());
         let changed = self.db.read(move |tx| {

@@ -1,6 +1,6 @@
 //! A team with something of everything in a store, and directories that are connectors, for tests of what is stored.
 
-use super::artifact::testing::{Logged, put};
+use super::artifact::testing::{Logged, put, token};
 use super::run::{RunPath, Target, UpsertRun, run_path};
 use super::stream::Writer;
 use super::team::CreateTeam;
@@ -65,7 +65,8 @@ impl Scene {
 
     pub async fn upload_token(&self, name: &str) -> String {
         let (app, ada) = (&self.world.app, &self.world.ada);
-        app.create_run_files(ada, Self::run(), vec![name.to_owned()]).await.unwrap().1.remove(0).token
+        let uploads = app.create_run_files(ada, Self::run(), vec![name.to_owned()]).await.unwrap().1;
+        token(&uploads[0].url).to_owned()
     }
 
     pub async fn send(&self, name: &str, content: &[u8]) {
@@ -101,6 +102,7 @@ impl Scene {
                 version: 1,
                 sealed: None,
                 is_fixed: false,
+                is_claimed: false,
                 created_at,
             };
             Ok::<_, super::Error>(CONNECTORS.put(tx, &id, &connector)?)

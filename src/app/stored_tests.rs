@@ -46,7 +46,7 @@ async fn orphans_go_and_everything_else_stays_for_a_reason() {
     let announced = put_object(&root, ObjectKey::blob(announced).as_str());
     let unknown = put_object(&root, ObjectKey::blob(ObjectId(1 << 40)).as_str());
     let foreign = put_object(&root, "somebody/else.txt");
-    let probe = put_object(&root, ObjectKey::probe(7).as_str());
+    let probe = put_object(&root, ObjectKey::probe(7, "object").as_str());
     let there = keys(&root);
 
     let young = app.clean_store(OPERATOR, "default", false, None).await.unwrap();
@@ -65,7 +65,6 @@ async fn orphans_go_and_everything_else_stays_for_a_reason() {
     assert_eq!(kept("artifact files", Reason::Unknown), Some(1));
     assert_eq!(kept("artifact files", Reason::Referenced), Some(3));
     assert_eq!(kept("others", Reason::Foreign), Some(1));
-    assert_eq!(kept("others", Reason::Mark), Some(1));
     assert_eq!(app.clean_stores_daily().await.unwrap(), 2);
     assert!(!orphan.exists() && !probe.exists());
     assert!(announced.exists() && unknown.exists() && foreign.exists());
@@ -74,19 +73,28 @@ async fn orphans_go_and_everything_else_stays_for_a_reason() {
 }
 
 #[tokio::test]
-async fn in_a_store_that_another_instance_uses_nothing_is_deleted() {
+async fn in_a_store_that_is_not_marked_as_ours_nothing_is_deleted() {
     let scene = Scene::new().await;
-    let (app, root) = (&scene.world.app, scene.objects());
+    let (app, root) = (&scene.world.app, scene.connector("eu").await);
     let orphan = put_object(&root, ObjectKey::blob(given_out(&scene).await).as_str());
-    put_object(&root, ObjectKey::mark("another").as_str());
     scene.world.clock.advance_secs(48 * 3600);
 
-    let report = app.clean_store(OPERATOR, "default", false, None).await.unwrap();
+    let unmarked = app.clean_store(OPERATOR, "eu", false, None).await.unwrap();
 
-    assert!(report.nothing_deleted.unwrap().contains("instance `another`"));
-    assert_eq!(report.orphans.objects, 1);
-    assert!(orphan.exists());
-    assert_eq!(app.store_reports(OPERATOR).await.unwrap()[0].name, "default");
+    assert!(unmarked.nothing_deleted.unwrap().contains("does not name this server"));
+    assert_eq!(unmarked.orphans.objects, 1);
+    assert_eq!(app.store_reports(OPERATOR).await.unwrap()[0].name, "eu");
+    app.begin_migration(OPERATOR, "vision", "eu").await.unwrap();
+    let mark = root.join(ObjectKey::owner().as_str());
+    let ours = std::fs::read(&mark).unwrap();
+    std::fs::write(&mark, r#"{"instance":"another","connector":1}"#).unwrap();
+    let theirs = app.clean_store(OPERATOR, "eu", false, None).await.unwrap();
+    assert!(theirs.nothing_deleted.is_some() && orphan.exists());
+    std::fs::write(&mark, ours).unwrap();
+    let cleaned = app.clean_store(OPERATOR, "eu", false, None).await.unwrap();
+    assert_eq!(cleaned.nothing_deleted, None);
+    assert_eq!(cleaned.kept[&("others".to_owned(), Reason::Mark)].objects, 1);
+    assert!(mark.exists() && !orphan.exists());
 }
 
 #[tokio::test]

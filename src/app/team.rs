@@ -11,6 +11,7 @@ mod rename;
 pub mod trash;
 
 use super::audit::{self, Event};
+use super::connector::attach;
 use super::existing::{existing, missing, name_of_existing};
 use super::organization::{self as home, Membership, person};
 use super::page::{PAGE, Page};
@@ -62,8 +63,22 @@ pub type TeamCursor = (OrganizationId, EntityId);
 
 impl App {
     pub async fn create_team(&self, caller: &Caller, input: CreateTeam) -> Result<Team, Error> {
+        self.create_team_in(caller, input, None).await
+    }
+
+    /// One whose bytes go to the store of this connector from the beginning.
+    pub async fn create_team_in(
+        &self,
+        caller: &Caller,
+        input: CreateTeam,
+        connector: Option<&str>,
+    ) -> Result<Team, Error> {
         let organization = name_of_existing("organization", &input.organization)?;
-        let (caller, licence) = (*caller, self.licence());
+        let ready = match connector.filter(|name| !attach::is_default(name)) {
+            Some(name) => Some(self.ready_for_new_team(caller, &organization, name).await?),
+            None => None,
+        };
+        let (caller, licence, marked) = (*caller, self.licence(), ready.clone());
         let created = self.db.write(move |tx| {
             let gone = || missing("organization", &organization);
             let find = |tx: &WriteTx<'_>| organization::find(tx, &caller, &organization);
@@ -84,6 +99,9 @@ impl App {
             let ids: Vec<UserId> = admins.iter().map(|(id, _)| *id).collect();
             let team = team::create(tx, &at, name, &ids)?;
             audit::record(tx, &caller, Event::new(AuditAction::TeamCreate).team(&team))?;
+            if let Some(ready) = &ready {
+                attach::attach_new(tx, &caller, &team.entity.name, ready, &licence)?;
+            }
             for (id, person) in &admins {
                 let event = Event::new(AuditAction::TeamMember).team(&team).user(*id, person);
                 audit::record(tx, &caller, event.role(None, Some(TeamRole::Admin.as_str())))?;
@@ -91,7 +109,10 @@ impl App {
             }
             Ok::<_, Error>((team, organization.clone()))
         });
-        let (team, organization) = created.await?;
+        let (team, organization) = match marked {
+            Some(marked) => self.unless_failed(marked, created.await).await?,
+            None => created.await?,
+        };
         tracing::info!(team.id = %team.id, "created a team");
         Ok(Team { id: team.id, entity: team.entity, organization })
     }

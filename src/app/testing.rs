@@ -1,7 +1,7 @@
 //! An app in a directory of its own, for the tests of use cases: one person with a project and a run.
 
 use super::user::CreateUser;
-use super::{App, Error, Opening, Settings};
+use super::{App, Error, Opening, Settings, StorageOpening};
 use crate::access::{Action, Caller, Feature, KeyScope, Licence, Visibility};
 use crate::db::repo::project::ProjectPath;
 use crate::db::repo::run::{FoundRun, RunPath};
@@ -63,6 +63,7 @@ fn opening(directory: &TempDir, clock: &Clock, settings: &Settings) -> Opening {
         mailer: None,
         fixed_settings: SettingValues::new(),
         trusted_keys: vec![authority().public()],
+        storage: StorageOpening::default(),
         clock: clock.clone(),
     }
 }
@@ -164,6 +165,17 @@ impl World {
         let found = self.app.db.read(move |tx| {
             let found = run::find(tx, &ada, &at)?.unwrap();
             Ok::<_, Error>(ada.may(Action::RunRead, found, &licence)?)
+        });
+        found.await.unwrap()
+    }
+
+    /// Ada's own entity.
+    pub async fn find_owner(&self) -> crate::domain::id::EntityId {
+        let (ada, at) = (self.ada, self.project());
+        let found = self.app.db.read(move |tx| {
+            let found =
+                ada.may(Action::ProjectCreate, entity::find(tx, &ada, &at.entity)?.unwrap(), &Licence::of([]))?;
+            Ok::<_, Error>(found.id)
         });
         found.await.unwrap()
     }

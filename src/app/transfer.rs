@@ -9,10 +9,11 @@ use crate::db::repo::artifact::{self, FoundArtifact, blob, manifest};
 use crate::db::repo::garbage::Ticket;
 use crate::db::repo::{file, garbage, run, session, stream};
 use crate::db::tx::Read;
-use crate::domain::file::FileContents;
+use crate::domain::file::{FileContents, FilePath};
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ArtifactId, EntityId, FileId, ManifestId, ObjectId, RunId, SegmentId};
 use crate::storage::ObjectKey;
+pub use crate::storage::download::Wants;
 use crate::storage::download::{ByteStream, Download};
 use crate::storage::range::RangeRequest;
 use crate::storage::sign::{Bearer, Claim, Grant};
@@ -20,6 +21,8 @@ use crate::storage::upload::{Received, receive};
 use bytes::Bytes;
 use futures_util::Stream;
 use std::fmt::Display;
+
+pub(super) const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// Stored bytes that a token leads to.
 pub struct FileDownload {
@@ -107,7 +110,7 @@ impl App {
         received: Received,
         ticket: Ticket,
     ) -> Result<(), Error> {
-        let (size_bytes, md5) = (received.size_bytes, received.md5);
+        let (size_bytes, md5) = (received.size_bytes, Some(received.md5));
         let licence = self.licence();
         let stored = self.db.write(move |tx| {
             let found = existing(&caller, Action::RunLog, file::run_of(tx, &caller, id)?, &licence, gone)?;
@@ -122,20 +125,20 @@ impl App {
     }
 
     /// Opens what a token leads to.
-    pub async fn open_download(&self, token: &str) -> Result<FileDownload, Error> {
+    pub async fn open_download(&self, token: &str, wants: Wants) -> Result<FileDownload, Error> {
         let (grant, caller) = self.opened_by(token)?;
         match grant {
-            Grant::GetObject(object) => self.open_file(caller, object).await,
-            Grant::GetSegment(segment, run) => self.open_segment(caller, segment, run).await,
-            Grant::GetBlob(object, artifact) => self.open_blob(&caller, object, artifact).await,
-            Grant::GetManifest(id) => self.open_manifest(&caller, id).await,
+            Grant::GetObject(object) => self.open_file(caller, object, wants).await,
+            Grant::GetSegment(segment, run) => self.open_segment(caller, segment, run, wants).await,
+            Grant::GetBlob(object, artifact) => self.open_blob(&caller, object, artifact, wants).await,
+            Grant::GetManifest(id) => self.open_manifest(&caller, id, wants).await,
             Grant::PutFile(_) | Grant::PutBlob(_) | Grant::PutManifest(_) => {
                 Err(Error::BadUrl("it is not for fetching".into()))
             }
         }
     }
 
-    async fn open_file(&self, caller: Caller, object: ObjectId) -> Result<FileDownload, Error> {
+    async fn open_file(&self, caller: Caller, object: ObjectId, wants: Wants) -> Result<FileDownload, Error> {
         let licence = self.licence();
         let found = self.db.read(move |tx| {
             let (file, run) = file::by_object(tx, &caller, object)?.ok_or_else(gone)?;
@@ -143,24 +146,30 @@ impl App {
             Ok::<_, Error>(file.contents.map(|contents| (file.path, contents.owner)))
         });
         let (path, owner) = found.await?.ok_or_else(gone)?;
-        let content_type = mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string();
-        let bytes = Download::open(&self.store_of(owner)?, &ObjectKey::run_file(object)).await?;
+        let content_type = content_type_of(&path);
+        let bytes = Download::open_for(&self.store_of(owner)?, &ObjectKey::run_file(object), wants).await?;
         Ok(FileDownload { content_type, bytes })
     }
 
     /// Looked up where the request is: artifacts have thousands of small files.
-    async fn open_blob(&self, caller: &Caller, object: ObjectId, artifact: ArtifactId) -> Result<FileDownload, Error> {
+    async fn open_blob(
+        &self,
+        caller: &Caller,
+        object: ObjectId,
+        artifact: ArtifactId,
+        wants: Wants,
+    ) -> Result<FileDownload, Error> {
         let licence = self.licence();
         let blob = self.db.look_up(|tx| {
             let found = through_any_place(tx, caller, artifact, Action::ArtifactDownload, &licence)?;
             let blob = blob::get(tx, object)?.ok_or_else(gone)?;
             if blob::is_used_by(tx, &found, object)? { Ok(blob) } else { Err(gone()) }
         })?;
-        let bytes = Download::open(&self.store_of(blob.owner)?, &ObjectKey::blob(object)).await?;
+        let bytes = Download::open_for(&self.store_of(blob.owner)?, &ObjectKey::blob(object), wants).await?;
         Ok(FileDownload { content_type: "application/octet-stream".into(), bytes })
     }
 
-    async fn open_manifest(&self, caller: &Caller, id: ManifestId) -> Result<FileDownload, Error> {
+    async fn open_manifest(&self, caller: &Caller, id: ManifestId, wants: Wants) -> Result<FileDownload, Error> {
         let licence = self.licence();
         let found = self.db.look_up(|tx| {
             let found = manifest::get(tx, id)?.ok_or_else(gone)?;
@@ -169,19 +178,25 @@ impl App {
         })?;
         let contents = found.contents.ok_or_else(gone)?;
         let store = &self.store_of(found.owner)?;
-        let bytes = Download::open(store, &ObjectKey::manifest(contents.object)).await?;
+        let bytes = Download::open_for(store, &ObjectKey::manifest(contents.object), wants).await?;
         Ok(FileDownload { content_type: "application/json".into(), bytes })
     }
 
-    async fn open_segment(&self, caller: Caller, segment: SegmentId, run: RunId) -> Result<FileDownload, Error> {
+    async fn open_segment(
+        &self,
+        caller: Caller,
+        segment: SegmentId,
+        run: RunId,
+        wants: Wants,
+    ) -> Result<FileDownload, Error> {
         let licence = self.licence();
         let owner = self.db.read(move |tx| {
             let found = existing(&caller, Action::RunRead, run::get(tx, &caller, run)?, &licence, gone)?;
             Ok::<_, Error>(stream::segment_owner(tx, &found, segment)?)
         });
         let store = &self.store_of(owner.await?.ok_or_else(gone)?)?;
-        let bytes = Download::open(store, &ObjectKey::segment(segment)).await?;
-        Ok(FileDownload { content_type: "application/vnd.apache.parquet".into(), bytes })
+        let bytes = Download::open_for(store, &ObjectKey::segment(segment), wants).await?;
+        Ok(FileDownload { content_type: PARQUET.into(), bytes })
     }
 
     /// A token that gives the caller this, for so long.
@@ -217,6 +232,11 @@ impl App {
         let caller = found.ok_or_else(dead)?;
         Ok((grant, Caller { instance: self.instance_rules(), ..caller }))
     }
+}
+
+/// Guessed from the name.
+pub(super) fn content_type_of(path: &FilePath) -> String {
+    mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string()
 }
 
 /// The artifact by any of its places that gives the right.

@@ -3,6 +3,7 @@
 use super::Error;
 use super::account::{Channel, Visitor};
 use super::api_key::{NewKey, Whose};
+use super::artifact::testing::token;
 use super::file::FileUpload;
 use super::organization::JoinOrganization;
 use super::project::UpsertProject;
@@ -56,8 +57,8 @@ impl Scene {
     async fn upload_token(&self, caller: &Caller) -> String {
         let names = vec!["a.txt".to_owned()];
         let (_, uploads) = self.world.app.create_run_files(caller, self.at.clone(), names).await.unwrap();
-        let [FileUpload { token, .. }] = uploads.try_into().unwrap();
-        token
+        let [FileUpload { url, .. }] = uploads.try_into().unwrap();
+        token(&url).to_owned()
     }
 
     async fn download_token(&self, caller: &Caller) -> String {
@@ -73,7 +74,7 @@ impl Scene {
     }
 
     async fn get(&self, token: &str) -> Result<(), Error> {
-        self.world.app.open_download(token).await.map(drop)
+        self.world.app.open_download(token, crate::app::transfer::Wants::All).await.map(drop)
     }
 
     async fn opens(&self, tokens: &[String; 2]) -> (bool, bool) {

@@ -3,7 +3,7 @@
 
 use super::{App, Error};
 use crate::db::repo::artifact::purge;
-use crate::db::repo::{file, run, stream};
+use crate::db::repo::{file, pending_file, run, stream};
 use crate::db::tx::WriteTx;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::RunId;
@@ -50,7 +50,8 @@ impl App {
 
 /// Removes a portion of a run for good; `true` when the run itself is gone.
 pub(super) fn remove_run(tx: &mut WriteTx<'_>, id: RunId) -> Result<bool, Error> {
-    let is_empty = file::purge(tx, id, RECORDS)?
+    let is_empty = pending_file::purge(tx, id, RECORDS)?
+        && file::purge(tx, id, RECORDS)?
         && run::purge_alerts(tx, id, RECORDS)?
         && purge::forget_run(tx, id, RECORDS)?
         && stream::purge(tx, id, RECORDS)?;
@@ -93,7 +94,7 @@ mod tests {
         world.send("r", &history(0, &[r#"{"_step":0,"a":1}"#])).await;
         let (_, uploads) = app.create_run_files(&world.ada, world.at("r"), vec!["a.txt".into()]).await.unwrap();
         let body = futures_util::stream::iter([Ok::<_, String>(bytes::Bytes::from_static(b"hello"))]);
-        app.receive_file(&uploads[0].token, Some(5), None, body).await.unwrap();
+        app.receive_file(crate::app::artifact::testing::token(&uploads[0].url), Some(5), None, body).await.unwrap();
         app.delete_run(&world.ada, world.at("r")).await.unwrap();
 
         assert!(app.upsert_run(&world.ada, named("r")).await.is_err());

@@ -18,6 +18,7 @@ mod organization;
 mod output;
 mod project;
 mod role;
+mod secrets;
 mod serve;
 mod service_account;
 mod settings;
@@ -79,9 +80,6 @@ enum Command {
     /// Show and change the system settings.
     #[command(subcommand)]
     Settings(settings::Settings),
-    /// Where bytes are kept.
-    #[command(subcommand)]
-    Connector(connector::Connector),
     /// What is stored: how much, whether it is whole, and what nothing leads to.
     #[command(subcommand)]
     Storage(storage::Storage),
@@ -91,6 +89,12 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     ApiKey(api_key::ApiKey),
+    /// Where bytes are kept: define, test and attach stores.
+    #[command(subcommand)]
+    Connector(connector::Connector),
+    /// The key that seals secrets in the database.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     /// Read everything in the data directory and say what is wrong.
     Check(check::Check),
     /// The metadata database as a whole.
@@ -138,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Settings(command) => settings::run(command),
         Command::Connector(command) => connector::run(command),
         Command::Storage(command) => storage::run(command),
+        Command::Secrets(command) => secrets::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Db(command) => db::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),

@@ -3,7 +3,8 @@
 use crate::api;
 use crate::api::http::budget::BodyBudget;
 use crate::api::http::visit::Proxies;
-use crate::app::{Opening, Settings};
+use crate::app::connector::fixed::FixedConnector;
+use crate::app::{Opening, Settings, StorageOpening};
 use crate::config::{Config, MailSecurity};
 use crate::domain::clock::Clock;
 use crate::domain::json::RowLimits;
@@ -23,8 +24,15 @@ pub fn opening(config: &Config) -> anyhow::Result<Opening> {
         mailer: mailer(config)?,
         fixed_settings: config.settings.values(),
         trusted_keys: config.license.read_trusted_keys()?,
+        storage: storage(config)?,
         clock: Clock::system(),
     })
+}
+
+fn storage(config: &Config) -> anyhow::Result<StorageOpening> {
+    let connectors = config.storage.read_connectors()?;
+    let connectors = connectors.into_iter().map(|(name, given)| FixedConnector { name, given }).collect();
+    Ok(StorageOpening { connectors, default: config.storage.read_default()?, rules: config.storage.read_rules()? })
 }
 
 /// How long a request waits for room in memory before it is told to come again.
@@ -58,8 +66,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         manifest_bytes: artifacts.manifest_bytes(),
         metadata_bytes: artifacts.metadata_bytes(),
         upload_bytes: limits.upload_bytes(),
-        read_url_secs: i64::try_from(config.transfer.read_url_secs)?,
-        write_url_secs: i64::try_from(config.transfer.write_url_secs)?,
         upload_idle: Duration::from_secs(config.server.body_idle_secs),
         seal_rows: history.seal_rows,
         seal_bytes: history.seal_bytes() as u64,

@@ -44,6 +44,9 @@ pub struct Create {
     /// A first admin of the team; may be given several times.
     #[arg(long = "admin", value_name = "USERNAME")]
     admins: Vec<String>,
+    /// The connector whose store the team's bytes go to [default: the store of the server].
+    #[arg(long, value_name = "NAME")]
+    connector: Option<String>,
 }
 
 #[derive(Args)]
@@ -77,8 +80,8 @@ pub fn run(command: Team) -> anyhow::Result<()> {
 }
 
 fn create(arguments: Create) -> anyhow::Result<()> {
-    let Create { named, organization, admins } = arguments;
-    let new = json!({ "name": named.name, "organization": organization, "admins": admins });
+    let Create { named, organization, admins, connector } = arguments;
+    let new = json!({ "name": named.name, "organization": organization, "admins": admins, "connector": connector });
     door::run(named.settings, Missing::Refuse, async |door: &mut Door| {
         door.ask(Method::POST, "/api/v1/teams", Some(&new)).await
     })?;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 const ENV_PREFIX: &str = "WEIGHHOUSE__";
+/// Where systemd puts the credentials of a service.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// A settings file is a few kilobytes; anything larger is the wrong file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -48,6 +50,12 @@ pub(super) fn load_text(
         }
         builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
+    let mut credentials = None;
+    let env = env.inspect(|(name, value)| {
+        if name == CREDENTIALS {
+            credentials = Some(PathBuf::from(value));
+        }
+    });
     for (key, variable, value) in env_settings(env, &valid, &mut problems) {
         let value = Value::new(Some(&format!("the environment variable `{variable}`")), ValueKind::String(value));
         builder = builder.set_override(key, value).map_err(|error| one(error.to_string()))?;
@@ -60,7 +68,9 @@ pub(super) fn load_text(
         .map_err(|error| one(error.to_string()))?;
 
     problems.into_result()?;
-    sections(&built)
+    let mut config = sections(&built)?;
+    config.secrets.find_credential(credentials.as_deref());
+    Ok(config)
 }
 
 fn one(problem: String) -> ConfigError {
@@ -90,7 +100,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         section(built, "log", &mut problems),
         section(built, "mail", &mut problems),
         section(built, "secrets", &mut problems),
-        section(built, "transfer", &mut problems),
+        section(built, "storage", &mut problems),
         section(built, "settings", &mut problems),
         section(built, "license", &mut problems),
     );
@@ -106,7 +116,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         Some(log),
         Some(mail),
         Some(secrets),
-        Some(transfer),
+        Some(storage),
         Some(settings),
         Some(license),
     ) = sections
@@ -124,7 +134,7 @@ fn sections(built: &config::Config) -> Result<Config, ConfigError> {
         log,
         mail,
         secrets,
-        transfer,
+        storage,
         settings,
         license,
     })
@@ -140,6 +150,10 @@ fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &m
             problems.add("`[secrets]` may hold texts only");
             None
         }
+        Err(error) if name == "storage" => {
+            problems.add(format!("`[storage]` holds a value of the wrong kind{}", key_of(&error.to_string())));
+            None
+        }
         Err(_) if name == "mail" => {
             let kinds =
                 "`port` and `timeout_secs` are numbers, `security` is starttls, tls or none, the rest are texts";
@@ -151,6 +165,17 @@ fn section<T: DeserializeOwned>(built: &config::Config, name: &str, problems: &m
             None
         }
     }
+}
+
+/// Which key a message is about, or that there is no such key, without the value, which may be a secret.
+fn key_of(message: &str) -> String {
+    let is_of_field = ["unknown field `", "missing field `"].iter().any(|begin| message.starts_with(begin));
+    let quoted = message.split('`').nth(1).filter(|_| is_of_field);
+    let known = quoted.map(|name| format!(": `{name}` is missing, or is none of its keys"));
+    let at = || {
+        message.rsplit_once(" for key `").and_then(|(_, rest)| rest.split('`').next()).map(|key| format!(" at `{key}`"))
+    };
+    known.or_else(at).unwrap_or_default()
 }
 
 /// The settings among the environment variables: (key, variable, value). Unknown ones become problems.

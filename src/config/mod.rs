@@ -17,10 +17,10 @@ mod runs;
 mod secrets;
 mod server;
 mod settings;
+mod storage;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod transfer;
 
 pub use artifacts::Artifacts;
 pub use data::Data;
@@ -35,7 +35,7 @@ pub use runs::Runs;
 pub use secrets::Secrets;
 pub use server::Server;
 pub use settings::FixedSettings;
-pub use transfer::Transfer;
+pub use storage::Storage;
 
 /// All settings, one field per section of the file.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ pub struct Config {
     pub log: Log,
     pub mail: Mail,
     pub secrets: Secrets,
-    pub transfer: Transfer,
+    pub storage: Storage,
     pub settings: FixedSettings,
     pub license: License,
 }
@@ -69,7 +69,7 @@ impl Config {
         self.log.check(&mut problems);
         self.mail.check(self.server.public_url.as_deref(), &mut problems);
         self.secrets.check(&mut problems);
-        self.transfer.check(&mut problems);
+        self.storage.check(&mut problems);
         self.settings.check(&mut problems);
         self.license.check(&mut problems);
         problems.into_result()

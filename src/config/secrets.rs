@@ -4,7 +4,7 @@ use super::{ConfigError, Problems, empty_is_none};
 use crate::domain::secret::Secret;
 use serde::Deserialize;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const MASTER_KEY_CHARS_MIN: usize = 32;
 
@@ -20,7 +20,18 @@ pub struct Secrets {
     pub master_key_file: Option<PathBuf>,
 }
 
+/// What systemd calls the master key: `LoadCredential=weighhouse-master-key:FILE`.
+const CREDENTIAL: &str = "weighhouse-master-key";
+
 impl Secrets {
+    /// Without a key in the settings, the credential of the service is the master key, if it has one.
+    pub(super) fn find_credential(&mut self, credentials: Option<&Path>) {
+        let file = credentials.map(|directory| directory.join(CREDENTIAL)).filter(|file| file.exists());
+        if self.master_key.is_none() && self.master_key_file.is_none() {
+            self.master_key_file = file;
+        }
+    }
+
     /// The master key from the setting or its file; `None` when neither is set.
     pub fn read_master_key(&self) -> Result<Option<Secret>, ConfigError> {
         let found = self.find_master_key();

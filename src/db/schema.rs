@@ -12,25 +12,28 @@ mod people;
 mod profile;
 mod role;
 mod run;
+mod sealing_key;
 mod setting;
 mod sweep;
+mod transfer;
 
 use super::key::Key;
 use super::table::{Index, Space, Table, Unique};
 use super::verify::Catalogue;
 use crate::domain::api_key::KeyRecord;
-use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
+use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse, PartsUpload};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactUse, ClientName};
 use crate::domain::audit_chain::{Head, Link, Written};
 use crate::domain::chunk::Chunk;
 use crate::domain::clock::Timestamp;
+use crate::domain::connector::probe::ProbeResult;
 use crate::domain::connector::{Connector, StoreId, TeamStore};
 use crate::domain::custom_chart::CustomChart;
 use crate::domain::custom_role::CustomRole;
 use crate::domain::entity::{Entity, Organization, OrganizationMember, TeamMember};
-use crate::domain::file::RunFile;
+use crate::domain::file::{PendingFile, RunFile};
 use crate::domain::garbage::{Garbage, StoredObject};
 use crate::domain::id::{
     AgentId, AlertId, ApiKeyId, ArtifactId, ArtifactTypeId, AuditId, BlobUploadId, CollectionId, ConnectorId,
@@ -47,6 +50,7 @@ use crate::domain::project::{Project, ProjectMember};
 use crate::domain::reset_link::ResetLink;
 use crate::domain::run::{Alert, Run};
 use crate::domain::scrub::{Finding, Scrubbing};
+use crate::domain::sealed::SealingKey;
 use crate::domain::seat::{Seat, SeatCounts};
 use crate::domain::second_factor::SecondFactor;
 use crate::domain::session::Session;
@@ -287,6 +291,21 @@ pub const CONNECTOR_BY_NAME: Unique<String, ConnectorId> = Unique::new(201, "con
 pub const TEAM_STORES: Table<EntityId, TeamStore> = Table::new(202, "team_stores");
 pub const TEAMS_IN_STORE: Index<(ConnectorId, EntityId)> = Index::new(203, "teams_in_store");
 
+pub const PENDING_FILES: Table<ObjectId, PendingFile> = Table::new(210, "pending_files");
+pub const PENDING_FILES_BY_RUN: Index<(RunId, ObjectId)> = Index::new(211, "pending_files_by_run");
+/// By when they are looked for.
+pub const PENDING_FILES_BY_LOOK: Index<(Timestamp, ObjectId)> = Index::new(212, "pending_files_by_look");
+/// Run files whose MD5 is not known yet.
+pub const UNHASHED_RUN_FILES: Index<FileId> = Index::new(213, "unhashed_run_files");
+/// Uploads that go straight to a bucket and have not been seen there.
+pub const DIRECT_BLOB_UPLOADS: Index<(ArtifactId, [u8; 16], BlobUploadId)> = Index::new(214, "direct_blob_uploads");
+pub const PARTS_UPLOADS: Table<BlobUploadId, PartsUpload> = Table::new(215, "parts_uploads");
+/// Manifests that go straight to a bucket and have not been seen there.
+pub const COMING_MANIFESTS: Index<(ArtifactId, ManifestId)> = Index::new(216, "coming_manifests");
+/// The last self-test of each.
+pub const CONNECTOR_PROBES: Table<ConnectorId, ProbeResult> = Table::new(204, "connector_probes");
+/// By their numbers: the last one seals.
+pub const SEALING_KEYS: Table<u32, SealingKey> = Table::new(205, "sealing_keys");
 /// Whose stores objects are in that belong to one record alone: run files, blobs, manifests and pictures.
 pub const OBJECTS_BY_OWNER: Index<(EntityId, StoredObject)> = Index::new(220, "objects_by_owner");
 /// The same for those that several runs may share.
@@ -324,6 +343,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
         &TEAM_PROFILES,
         &CONNECTORS,
         &TEAM_STORES,
+        &PENDING_FILES,
+        &PARTS_UPLOADS,
+        &CONNECTOR_PROBES,
+        &SEALING_KEYS,
         &MIGRATIONS,
         &STRAGGLERS,
         &SCRUBBING,
@@ -449,6 +472,11 @@ pub static CATALOGUE: Catalogue = Catalogue {
         AUDIT_BY_ORGANIZATION.space,
         CONNECTOR_BY_NAME.space,
         TEAMS_IN_STORE.space,
+        PENDING_FILES_BY_RUN.space,
+        PENDING_FILES_BY_LOOK.space,
+        UNHASHED_RUN_FILES.space,
+        DIRECT_BLOB_UPLOADS.space,
+        COMING_MANIFESTS.space,
         OBJECTS_BY_OWNER.space,
         PARTS_BY_OWNER.space,
         PICTURES_BY_OBJECT.space,

@@ -80,6 +80,14 @@ audit_actions! {
     UserResetLink           "user:create_reset_link";
     SettingUpdate           "system:update_setting";
     LicenceInstall          "system:install_license";
+    SealingKeyRotate        "system:rotate_sealing_key";
+    ConnectorCreate         "connector:create";
+    ConnectorUpdate         "connector:update";
+    ConnectorRotate         "connector:rotate_secret";
+    ConnectorDelete         "connector:delete";
+    ConnectorAttach         "connector:attach";
+    ConnectorDetach         "connector:detach";
+    ConnectorTest           "connector:test";
     ConnectorChange         "connector:change";
     ConnectorMigrate        "connector:migrate";
     AuditRead               "audit:read";
@@ -170,6 +178,8 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "by",
     "code_saving",
     "collection",
+    "connector",
+    "connector_before",
     "count",
     "default_visibility",
     "deleted_files",
@@ -184,7 +194,10 @@ const IMPERSONAL_DETAILS: &[&str] = &[
     "kind",
     "members_invite",
     "no_report_sharing",
+    "number",
+    "passed",
     "private_only",
+    "provider",
     "on",
     "rewound_to_step",
     "role",

@@ -42,6 +42,11 @@ impl Timestamp {
         chrono::DateTime::parse_from_rfc3339(text).ok().map(|date| Self(date.timestamp_micros()))
     }
 
+    /// As HTTP writes it: `Sat, 31 Jan 2026 12:00:00 GMT`.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc2822(text).ok().map(|date| Self(date.timestamp_micros()))
+    }
+
     /// `2026-01-31T12:00:00.000000Z`, the form every API of ours uses.
     pub fn to_rfc3339(self) -> String {
         chrono::DateTime::from_timestamp_micros(self.0)

@@ -1,7 +1,8 @@
 //! Run files: named by the client, stored under an id. A name never becomes a path on the server.
 
 use super::clock::Timestamp;
-use super::id::{EntityId, ObjectId, RunId};
+use super::garbage::Ticket;
+use super::id::{EntityId, FileId, ObjectId, RunId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,8 +23,26 @@ pub struct FileContents {
     /// Whose store the object is in: it stays there when the run moves to another entity.
     pub owner: EntityId,
     pub size_bytes: u64,
-    pub md5: [u8; 16],
+    /// Not known yet where the bytes went straight to a bucket that does not say: they are read back for it.
+    pub md5: Option<[u8; 16]>,
     pub uploaded_at: Timestamp,
+}
+
+/// An upload of a run file that goes straight to a bucket, and that the server has not seen there yet. It stands under
+/// the object that it makes, which is announced as garbage meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingFile {
+    pub run: RunId,
+    pub file: FileId,
+    /// In whose store it goes.
+    pub owner: EntityId,
+    /// The announcement.
+    pub ticket: Ticket,
+    /// When it is looked for next if nobody asks before.
+    pub look_at: Timestamp,
+    pub created_at: Timestamp,
+    /// Nothing can come after this.
+    pub ends_at: Timestamp,
 }
 
 /// A relative path of at most 1024 bytes that stays below where it is put: whoever downloads a run writes to it.

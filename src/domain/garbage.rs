@@ -1,10 +1,14 @@
 //! What is to be removed outside of the transaction that made it superfluous: objects in a store, and lines in the
 //! database that are too many to delete at once.
 
+use super::clock::Timestamp;
 use super::connector::StoreId;
-use super::id::{ArtifactId, EntityId, ObjectId, RunId, SegmentId};
+use super::id::{ArtifactId, BlobUploadId, EntityId, JobId, ObjectId, RunId, SegmentId};
 use super::stream::Stream;
 use serde::{Deserialize, Serialize};
+
+/// Names one thing to be removed: when, and which of those.
+pub type Ticket = (Timestamp, JobId);
 
 /// One thing to be removed. Removing it twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +24,8 @@ pub enum Garbage {
     Chunks { run: RunId, stream: Stream, generation: u32, before: u64 },
     /// Leave to send blobs that a committed artifact no longer needs.
     BlobUploads { artifact: ArtifactId },
+    /// An upload in parts that comes to nothing: what of it is in the bucket.
+    Parts { upload: BlobUploadId },
 }
 
 /// An object by what it is, not by its key.

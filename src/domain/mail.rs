@@ -19,6 +19,11 @@ pub struct Mail {
     pub trouble: Option<String>,
 }
 
+impl Mail {
+    /// What its text is sealed for.
+    pub const PLACE: &str = "mail";
+}
+
 /// After how long a mail that could not be sent is tried again, by the number of tries so far; `None`: no more.
 pub fn pause_secs(tries: u32) -> Option<i64> {
     const PAUSES: [i64; 7] = [30, 120, 600, 1800, 2 * 3600, 6 * 3600, 12 * 3600];

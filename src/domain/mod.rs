@@ -61,6 +61,8 @@ pub mod run_config;
 pub mod run_query;
 /// Looking whether stored bytes are still what they were.
 pub mod scrub;
+/// What is sealed in the database.
+pub mod sealed;
 /// What a licence counts of people.
 pub mod seat;
 /// Authenticator apps and recovery codes.

@@ -18,7 +18,7 @@ impl Origin {
 }
 
 /// The version of the wandb client that asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClientVersion(pub u16, pub u16, pub u16);
 
 impl ClientVersion {

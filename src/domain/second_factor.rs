@@ -1,6 +1,7 @@
 //! The second factor: a secret shared with the person's authenticator app, and codes for when it is lost.
 
 use super::clock::Timestamp;
+use super::id::UserId;
 use serde::{Deserialize, Serialize};
 
 /// How many recovery codes there are at first.
@@ -20,6 +21,11 @@ pub struct SecondFactor {
 }
 
 impl SecondFactor {
+    /// What its secret is sealed for.
+    pub fn place(user: UserId) -> String {
+        format!("second factor of user {user}")
+    }
+
     pub fn is_on(&self) -> bool {
         self.confirmed_at.is_some()
     }

@@ -110,6 +110,10 @@ system_settings! {
     anonymous_reading: bool = false, SettingKind::Switch;
     /// How long a deleted team can be restored.
     team_trash_days: u64 = 30, SettingKind::Number { unit: "days", least: 0, most: 3650 };
+    /// How long a signed URL for downloading is valid, as far as the store lets it.
+    signed_read_minutes: u64 = 60, SettingKind::Number { unit: "minutes", least: 1, most: 10_080 };
+    /// How long a signed URL for uploading is valid, as far as the store lets it.
+    signed_write_hours: u64 = 24, SettingKind::Number { unit: "hours", least: 1, most: 168 };
     /// A session ends when it was not used for so long.
     session_idle_hours: u64 = 168, SettingKind::Number { unit: "hours", least: 1, most: 8760 };
     /// A session ends so long after signing in, however much it is used.

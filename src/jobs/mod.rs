@@ -1,7 +1,9 @@
 //! Background work: one file per job. A job may be stopped anywhere and started again; what it does is a use case of
 //! `app`, here is only when.
 
+mod arrival;
 mod audit;
+mod connector;
 mod expiry;
 mod garbage;
 mod last_use;
@@ -30,7 +32,11 @@ impl Jobs {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stopped.clone(), seal::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run_hashing(app.clone())));
+        tasks.spawn(until(stopped.clone(), arrival::run_read_back(app.clone())));
         tasks.spawn(until(stopped.clone(), audit::run(app.clone())));
+        tasks.spawn(until(stopped.clone(), connector::run(app.clone())));
         tasks.spawn(until(stopped.clone(), expiry::run(app.clone())));
         tasks.spawn(until(stopped.clone(), garbage::run(app.clone())));
         tasks.spawn(until(stopped.clone(), last_use::run(app.clone())));

@@ -25,6 +25,10 @@ pub enum Purpose {
     RecoveryCode,
     /// Secrets that have to be read again, in the database.
     Seal,
+    /// Keys that seal, in the database.
+    SealingKey,
+    /// What tells master keys apart; it is shown.
+    MasterName,
 }
 
 impl Purpose {
@@ -35,7 +39,9 @@ impl Purpose {
             Self::Session => b"weighhouse/session/1",
             Self::Link => b"weighhouse/link/1",
             Self::RecoveryCode => b"weighhouse/recovery-code/1",
-            Self::Seal => b"weighhouse/seal/1",
+            Self::Seal => b"weighhouse/seal/2",
+            Self::SealingKey => b"weighhouse/sealing-key/1",
+            Self::MasterName => b"weighhouse/master-name/1",
         }
     }
 }

@@ -16,7 +16,7 @@ pub use licence::{AuthorityKey, open_licence};
 pub use master::{DerivedKey, MasterKey, MasterKeyError, Purpose};
 pub use password::{BadPassword, check_password, hash_password, verify_password};
 pub use recovery::{recovery_code, same_recovery_code};
-pub use seal::{Broken, Sealer};
+pub use seal::{Broken, FIRST_SEALING_KEY, Sealer};
 pub use token::Token;
 pub use totp::TotpSecret;
 

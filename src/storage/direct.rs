@@ -141,13 +141,22 @@ impl Direct {
         limited_to(CALL_TIMEOUT, self.parts()?.abort_multipart(&path, &upload)).await
     }
 
+    /// For a `GET` of what the bucket has set, such as `versioning`. Not at Azure, which has no such questions.
+    pub(super) async fn bucket_url(&self, question: &'static str, secs: u64) -> Result<SignedUrl, StoreError> {
+        let bound = Bound { query: vec![(question, String::new())], headers: Vec::new() };
+        self.sign_path(Method::GET, &Path::default(), secs, bound).await
+    }
+
     async fn sign(&self, method: Method, key: &ObjectKey, secs: u64, bound: Bound) -> Result<SignedUrl, StoreError> {
+        self.sign_path(method, &self.path(key), secs, bound).await
+    }
+
+    async fn sign_path(&self, method: Method, path: &Path, secs: u64, bound: Bound) -> Result<SignedUrl, StoreError> {
         let most = self.longest_secs.unwrap_or(LONGEST_SECS).min(LONGEST_SECS);
         let expires_in = Duration::from_secs(secs.clamp(1, most));
         // What Azure is sent is not signed.
         let options = if self.dialect == Dialect::Azure { SignedUrlOptions::new() } else { bound.options()? };
-        let path = self.path(key);
-        let url = limited_to(CALL_TIMEOUT, self.signer.signed_url_opts(method, &path, expires_in, &options)).await?;
+        let url = limited_to(CALL_TIMEOUT, self.signer.signed_url_opts(method, path, expires_in, &options)).await?;
         let url = self.for_clients(url)?;
         let headers = bound.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(SignedUrl { url: url.into(), headers })

@@ -19,18 +19,36 @@ const BLOCKS_AHEAD: usize = 2;
 
 pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
+/// How much of an object is going to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    All,
+    /// Maybe less: a bucket is not made to begin sending all of it.
+    Part,
+}
+
 /// An object opened for reading. It stays readable when it is deleted meanwhile, if the store is local.
 pub struct Download {
     store: Store,
     key: ObjectKey,
     size_bytes: u64,
-    payload: GetResultPayload,
+    /// `None` for a bucket that has not been asked for the bytes.
+    payload: Option<GetResultPayload>,
 }
 
 impl Download {
     pub async fn open(store: &Store, key: &ObjectKey) -> Result<Self, StoreError> {
-        let opened = store.open(key).await?;
-        Ok(Self { store: store.clone(), key: key.clone(), size_bytes: opened.meta.size, payload: opened.payload })
+        Self::open_for(store, key, Wants::All).await
+    }
+
+    pub async fn open_for(store: &Store, key: &ObjectKey, wants: Wants) -> Result<Self, StoreError> {
+        let (size_bytes, payload) = if wants == Wants::Part && !store.is_local() {
+            (store.head(key).await?.size_bytes, None)
+        } else {
+            let opened = store.open(key).await?;
+            (opened.meta.size, Some(opened.payload))
+        };
+        Ok(Self { store: store.clone(), key: key.clone(), size_bytes, payload })
     }
 
     pub fn size_bytes(&self) -> u64 {
@@ -46,9 +64,9 @@ impl Download {
         }
         let whole = range == (0..self.size_bytes);
         match self.payload {
-            GetResultPayload::File(file, _) => file_blocks(self.store, file, range),
-            GetResultPayload::Stream(bytes) if whole => checked(self.store, bytes, range),
-            GetResultPayload::Stream(_) => {
+            Some(GetResultPayload::File(file, _)) => file_blocks(self.store, file, range),
+            Some(GetResultPayload::Stream(bytes)) if whole => checked(self.store, bytes, range),
+            Some(GetResultPayload::Stream(_)) | None => {
                 let (store, key) = (self.store, self.key);
                 let open = async move {
                     let part = store.open_range(&key, range.clone()).await?;
@@ -149,6 +167,10 @@ mod tests {
             for range in ranges.clone() {
                 let wanted = content().slice(range.start as usize..range.end as usize);
                 assert!(read(store, range.clone()).await.concat() == wanted, "{range:?}");
+                let part = Download::open_for(store, &key(), Wants::Part).await.unwrap();
+                assert_eq!(part.size_bytes(), size);
+                let part: Vec<_> = part.into_stream(range.clone()).try_collect().await.unwrap();
+                assert!(part.concat() == wanted, "{range:?}");
             }
             assert_eq!(read(store, 10..u64::MAX).await.concat().len(), SIZE - 10);
             assert!(read(store, size..size + 5).await.is_empty());

@@ -1,6 +1,7 @@
 //! Every object key. Keys are made from ids alone, so no name that a person chose ever reaches a store, and they
 //! hold `[A-Za-z0-9._/-]` only: other characters break signed URLs of some clouds.
 
+use super::claim::Owner;
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{Id, ObjectId, SegmentId};
 use object_store::path::Path;
@@ -9,9 +10,8 @@ use std::fmt;
 /// Ids are given out in order, so this many neighbours share a directory: none grows large, few are made.
 const IDS_PER_DIRECTORY: u64 = 4096;
 
-/// Where the marks of instances are.
-const MARKS: &str = "instances/";
-const PROBES: &str = "probes/";
+/// Where self-tests put their objects.
+const PROBES: &str = "self-test/";
 
 /// The name of one object in its store. Objects are written once: a key never means other bytes later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,22 +85,17 @@ impl ObjectKey {
         (Self::of_object(object).as_str() == key).then_some(object)
     }
 
-    /// What an instance leaves in every store that it keeps objects in, so that others see that it does.
-    pub fn mark(instance: &str) -> Self {
-        Self(format!("{MARKS}{instance}"))
-    }
-
-    /// Whose mark it is.
-    pub fn marked_by(key: &str) -> Option<&str> {
-        key.strip_prefix(MARKS)
+    /// Whose the store is.
+    pub fn owner() -> Self {
+        Self(Owner::KEY.to_owned())
     }
 
     /// An object that is there for a moment, to see whether a store works.
-    pub fn probe(number: u64) -> Self {
-        Self(format!("{PROBES}{number:016x}"))
+    pub fn probe(token: u64, name: &str) -> Self {
+        Self(format!("{PROBES}{token:016x}/{name}"))
     }
 
-    /// Whether a crash has left it.
+    /// Whether it was left by a self-test that was cut off.
     pub fn is_probe(key: &str) -> bool {
         key.starts_with(PROBES)
     }

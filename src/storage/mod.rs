@@ -2,6 +2,9 @@
 //! Who may read or write them is decided in `app`; nothing here checks permissions.
 
 mod both;
+mod breaker;
+/// Whose a store is.
+pub mod claim;
 pub mod copy;
 mod digest;
 pub mod direct;
@@ -9,6 +12,8 @@ pub mod download;
 mod error;
 pub mod http;
 pub mod layout;
+/// Self-tests of stores.
+pub mod probe;
 mod provider;
 pub mod range;
 mod router;
@@ -19,6 +24,8 @@ mod writer;
 
 #[cfg(test)]
 mod broken_store;
+#[cfg(test)]
+pub(crate) mod test_bucket;
 
 pub use digest::{content_of, digest};
 pub use direct::{Direct, SignedUrl};

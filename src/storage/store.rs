@@ -2,16 +2,17 @@
 //! error is something that a caller can act on.
 
 use super::both::Both;
+use super::breaker::Breaker;
 use super::direct::Direct;
 use super::error::{StoreError, from_io};
 use super::layout::ObjectKey;
-use super::writer::Writer;
+use super::writer::{Pace, Writer};
 use crate::domain::clock::Timestamp;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -19,10 +20,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// S3 and GCS take no part below 5 MiB but the last.
-const PART_BYTES: usize = 8 << 20;
 
 /// What a store knows of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     local_root: Option<Arc<Path>>,
     call_timeout: Duration,
-    /// What comes in parts is gathered to at least so much for each; 0 where parts of any size will do.
-    part_bytes: usize,
     /// The ETag of an object that came in one piece is its MD5.
     tells_md5: bool,
     direct: Option<Arc<Direct>>,
+    /// Of a store that several teams and jobs come back to.
+    breaker: Option<Arc<Breaker>>,
 }
 
 impl Store {
@@ -57,12 +57,22 @@ impl Store {
 
     /// Any other store.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT, part_bytes: 0, tells_md5: false, direct: None }
+        Self { inner, local_root: None, call_timeout: CALL_TIMEOUT, tells_md5: false, direct: None, breaker: None }
     }
 
     /// A bucket, as a provider describes it.
     pub(super) fn bucket(inner: Arc<dyn ObjectStore>, tells_md5: bool, direct: Option<Direct>) -> Self {
-        Self { part_bytes: PART_BYTES, tells_md5, direct: direct.map(Arc::new), ..Self::new(inner) }
+        Self { tells_md5, direct: direct.map(Arc::new), ..Self::new(inner) }
+    }
+
+    /// The same, left alone for a while whenever it does not answer.
+    pub(super) fn guarded(self) -> Self {
+        Self { breaker: Some(Arc::default()), ..self }
+    }
+
+    /// The same without that, for who wants to hear what is wrong with it each time.
+    pub fn unguarded(&self) -> Self {
+        Self { breaker: None, ..self.clone() }
     }
 
     /// Signed URLs for clients; `None` where the store cannot have any.
@@ -79,8 +89,12 @@ impl Store {
     /// Stores an object that must not exist yet. After `Ok` it is on disk; after an error it may still
     /// appear if the error was a time-out, so use a new key to try again.
     pub async fn put_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        self.put_new_payload(key, bytes.into()).await
+    }
+
+    pub(super) async fn put_new_payload(&self, key: &ObjectKey, payload: PutPayload) -> Result<(), StoreError> {
         let options = PutOptions::from(PutMode::Create);
-        let put = self.limited(self.inner.put_opts(&key.path(), bytes.into(), options)).await;
+        let put = self.limited(self.inner.put_opts(&key.path(), payload, options)).await;
         if matches!(put, Err(StoreError::Full | StoreError::Unavailable(_))) {
             self.discard_unfinished(key).await;
         }
@@ -146,14 +160,22 @@ impl Store {
     }
 
     /// Begins an object of any size. Nothing shows under the key before [`Writer::finish`].
-    pub(super) async fn begin(&self, key: &ObjectKey) -> Result<Writer, StoreError> {
+    pub(super) async fn begin(&self, key: &ObjectKey, declared_bytes: Option<u64>) -> Result<Writer, StoreError> {
+        if !self.is_local() {
+            return Ok(Writer::new(self.clone(), key.clone(), Pace::bucket(declared_bytes), None));
+        }
         let (inner, path, limit) = (Arc::clone(&self.inner), key.path(), self.call_timeout);
         // A local directory makes files and directories right where it is called, which would block the runtime.
         // The limit is inside: a store that stays silent must not keep a thread of the pool for ever.
         let runtime = tokio::runtime::Handle::current();
         let begin = move || runtime.block_on(async { limited_to(limit, inner.put_multipart(&path)).await });
         let upload = self.on_blocking_pool(begin).await?;
-        Ok(Writer::new(self.clone(), key.clone(), upload))
+        Ok(Writer::new(self.clone(), key.clone(), Pace::DISK, Some(upload)))
+    }
+
+    /// Begins an object in parts, in a bucket.
+    pub(super) async fn begin_parts(&self, key: &ObjectKey) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        self.limited(self.inner.put_multipart(&key.path())).await
     }
 
     /// Runs blocking work within the time limit of a call. The work itself goes on after the limit.
@@ -172,7 +194,11 @@ impl Store {
         &self,
         call: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, StoreError> {
-        limited_to(self.call_timeout, call).await
+        let Some(breaker) = &self.breaker else { return limited_to(self.call_timeout, call).await };
+        breaker.check(Instant::now())?;
+        let outcome = limited_to(self.call_timeout, call).await;
+        breaker.note(&outcome, Instant::now());
+        outcome
     }
 
     /// Removes the parts of uploads that a crash cut off. Nothing may be uploading meanwhile.
@@ -199,12 +225,9 @@ impl Store {
         Some(part_of(&root.join(key.as_str()), 1))
     }
 
-    pub(super) fn part_bytes(&self) -> usize {
-        self.part_bytes
-    }
-
-    pub(super) fn call_timeout(&self) -> Duration {
-        self.call_timeout
+    /// A directory of this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.local_root.is_some()
     }
 
     #[cfg(test)]
@@ -405,6 +428,6 @@ mod tests {
         assert!(matches!(store.get(&key(1)).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(store.delete(&key(1)).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(store.read_range(&key(1), 0..1).await, Err(StoreError::Unavailable(_))));
-        assert!(matches!(store.begin(&key(1)).await.map(drop), Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.begin_parts(&key(1)).await.map(drop), Err(StoreError::Unavailable(_))));
     }
 }

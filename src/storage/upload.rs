@@ -84,7 +84,7 @@ where
         return Ok(Received { size_bytes: blocks.received, md5 });
     }
 
-    let mut writer = store.begin(key).await?;
+    let mut writer = store.begin(key, expected.declared_bytes).await?;
     match write_all(&mut writer, first, &mut blocks).await {
         Ok(md5) => Ok(Received { size_bytes: blocks.received, md5 }),
         Err(error) => {
@@ -142,8 +142,10 @@ where
     if blocks.expected.md5.is_some_and(|wanted| wanted != md5) {
         return Err(UploadError::OtherContent);
     }
-    writer.finish().await?;
-    Ok(md5)
+    match writer.finish().await {
+        Err(StoreError::AlreadyExists) if blocks.expected.md5.is_some() => Ok(md5),
+        finished => Ok(finished.map(|()| md5)?),
+    }
 }
 
 /// An MD5 over blocks, at most one of which is being hashed on the blocking pool.
@@ -351,6 +353,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_arrives_whole_in_a_bucket_in_one_piece_and_in_parts() {
+        const PART: usize = 8 << 20;
+        let content = noise(2 * PART + 1);
+        for length in [0, 1, BLOCK_BYTES + 1, PART - 1, PART, PART + 1, 2 * PART + 1] {
+            let store = Store::new(Arc::new(object_store::memory::InMemory::new()));
+            let body = content.slice(..length);
+
+            let received = receive(&store, &key(), pieces(&body, 1 << 20), &declared(length)).await.unwrap();
+
+            assert_eq!(received.md5, <[u8; 16]>::from(Md5::digest(&body)));
+            assert!(store.get(&key()).await.unwrap() == body, "{length} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_a_bucket_already_under_a_known_md5_is_right_and_other_content_never_gets_there() {
+        let store = Store::new(Arc::new(object_store::memory::InMemory::new()));
+        for length in [1000, LARGE] {
+            let content = noise(length);
+            let expected = Expected { md5: Some(Md5::digest(&content).into()), ..Expected::default() };
+            store.delete(&key()).await.unwrap();
+
+            let wrong = receive(&store, &key(), pieces(&noise(length - 1), 65536), &expected).await;
+            assert_eq!(wrong, Err(UploadError::OtherContent));
+            assert_eq!(store.get(&key()).await, Err(StoreError::NotFound));
+            for _ in 0..2 {
+                receive(&store, &key(), pieces(&content, 65536), &expected).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_body_of_another_length_than_declared_leaves_nothing() {
         for length in [1000, LARGE] {
             let (dir, store) = local();
@@ -464,12 +498,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_fills_up_at_any_stage_is_full_and_the_upload_is_aborted() {
+        let content = noise(3 * (8 << 20) + 5);
         for (stage, aborts) in [(Stage::Begin, 0), (Stage::Part(0), 1), (Stage::Part(3), 1), (Stage::Finish, 1)] {
             let broken = Broken::at(stage, Fault::NoSpace);
             let aborted = Arc::clone(&broken.aborted);
             let store = Store::new(Arc::new(broken));
 
-            let outcome = receive(&store, &key(), pieces(&noise(LARGE), 65536), &Expected::default()).await;
+            let outcome = receive(&store, &key(), pieces(&content, 65536), &Expected::default()).await;
 
             assert_eq!(outcome, Err(UploadError::Store(StoreError::Full)), "{stage:?}");
             assert_eq!(aborted.load(Ordering::SeqCst), aborts, "{stage:?}");

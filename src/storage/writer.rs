@@ -12,21 +12,55 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Publishing waits until the disk has taken everything the kernel still holds of a large object.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(600);
-/// Blocks of one upload that may be on their way to the store at once.
-const WRITES_IN_FLIGHT: usize = 2;
-/// After so many parts of a bucket's object they get twice as large.
-const PARTS_OF_A_SIZE: usize = 1500;
 /// After so many bytes the disk is asked to take what is there, while more is coming. Left to the end, all of a large
 /// object would be waited for once its last byte is in.
 const SYNC_BYTES: usize = 32 << 20;
+/// Buckets take parts of 5 MiB and more, and each costs a request.
+const PART_BYTES: usize = 8 << 20;
+/// As many as all buckets take.
+const PARTS_MAX: u64 = 10_000;
+/// After so many parts of a body of unknown length they get twice as large.
+const PARTS_OF_A_SIZE: usize = 1_500;
+const DOUBLINGS: usize = 4;
+
+/// How an object is sent to its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// Blocks are gathered until they are so many bytes.
+    part_bytes: usize,
+    /// Parts that may be on their way at once, beside the one that is being gathered.
+    in_flight: usize,
+    /// Nobody knows how many parts there will be.
+    grows: bool,
+}
+
+impl Pace {
+    /// To a disk: block by block.
+    pub(super) const DISK: Self = Self { part_bytes: 0, in_flight: 2, grows: false };
+
+    /// To a bucket, two parts in memory, all of one size, which some stores want. They are larger for a body that would
+    /// have too many of them.
+    pub(super) fn bucket(declared_bytes: Option<u64>) -> Self {
+        let needed = declared_bytes.unwrap_or(0).div_ceil(PARTS_MAX);
+        let part_bytes = usize::try_from(needed).unwrap_or(usize::MAX).max(PART_BYTES);
+        Self { part_bytes, in_flight: 1, grows: declared_bytes.is_none() }
+    }
+
+    /// How large the next part is at the least, after so many.
+    fn part_bytes(&self, parts: usize) -> usize {
+        if self.grows { self.part_bytes << (parts / PARTS_OF_A_SIZE).min(DOUBLINGS) } else { self.part_bytes }
+    }
+}
 
 /// An object that is being written. Dropping it leaves nothing in a local store.
 pub(super) struct Writer {
     store: Store,
     key: ObjectKey,
-    upload: Box<dyn MultipartUpload>,
-    /// Blocks of the next part.
+    pace: Pace,
+    /// Begun with the first part: what fits into one is put whole.
+    upload: Option<Box<dyn MultipartUpload>>,
     gathered: Vec<Bytes>,
+    gathered_bytes: usize,
     parts: usize,
     writes: JoinSet<Result<(), StoreError>>,
     unsynced_bytes: usize,
@@ -34,53 +68,73 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, key: ObjectKey, upload: Box<dyn MultipartUpload>) -> Self {
-        let (gathered, writes) = (Vec::new(), JoinSet::new());
-        Self { store, key, upload, gathered, parts: 0, writes, unsynced_bytes: 0, sync: None }
+    pub(super) fn new(store: Store, key: ObjectKey, pace: Pace, upload: Option<Box<dyn MultipartUpload>>) -> Self {
+        Self {
+            store,
+            key,
+            pace,
+            upload,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            parts: 0,
+            writes: JoinSet::new(),
+            unsynced_bytes: 0,
+            sync: None,
+        }
     }
 
-    /// Hands over the next block; waits only while too many are on their way. An error may be that of an earlier block.
+    /// Hands over the next block; waits only while too much is on its way. An error may be that of an earlier block.
     pub(super) async fn write(&mut self, block: Bytes) -> Result<(), StoreError> {
+        self.gathered_bytes += block.len();
         self.gathered.push(block);
-        let gathered: usize = self.gathered.iter().map(Bytes::len).sum();
-        if gathered < self.least_part_bytes() { Ok(()) } else { self.send_part().await }
-    }
-
-    /// A bucket takes 10,000 parts. They grow, so that an object of any likely size fits into these, and the first ones
-    /// are of equal size, which some stores want of all.
-    fn least_part_bytes(&self) -> usize {
-        self.store.part_bytes() << (self.parts / PARTS_OF_A_SIZE).min(4)
+        if self.gathered_bytes < self.pace.part_bytes(self.parts) {
+            return Ok(());
+        }
+        self.send_part().await
     }
 
     async fn send_part(&mut self) -> Result<(), StoreError> {
-        while self.writes.len() >= WRITES_IN_FLIGHT {
+        while self.writes.len() >= self.pace.in_flight {
             self.wait_for_one().await?;
         }
-        let blocks = std::mem::take(&mut self.gathered);
-        self.unsynced_bytes += blocks.iter().map(Bytes::len).sum::<usize>();
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            None => self.upload.insert(self.store.begin_parts(&self.key).await?),
+        };
+        let part: PutPayload = std::mem::take(&mut self.gathered).into_iter().collect();
+        self.unsynced_bytes += std::mem::take(&mut self.gathered_bytes);
         self.parts += 1;
-        let part = self.upload.put_part(PutPayload::from_iter(blocks));
-        self.writes.spawn(limited_to(self.store.call_timeout(), part));
+        let (store, part) = (self.store.clone(), upload.put_part(part));
+        self.writes.spawn(async move { store.limited(part).await });
         self.sync_meanwhile();
         Ok(())
     }
 
     /// Waits for all blocks and publishes the object: after `Ok` it is visible and on disk.
     pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+        if self.upload.is_none() {
+            let whole: PutPayload = std::mem::take(&mut self.gathered).into_iter().collect();
+            return self.store.put_new_payload(&self.key, whole).await;
+        }
         if !self.gathered.is_empty() {
             self.send_part().await?;
         }
         while !self.writes.is_empty() {
             self.wait_for_one().await?;
         }
-        limited_to(FINISH_TIMEOUT, self.upload.complete()).await.map(drop)
+        match &mut self.upload {
+            Some(upload) => limited_to(FINISH_TIMEOUT, upload.complete()).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Gives up, and removes what was written.
     pub(super) async fn abort(mut self) {
         self.writes.shutdown().await;
-        // It refuses once `finish` was tried, which leaves the parts to us; either way they get removed.
-        let _ = self.store.limited(self.upload.abort()).await;
+        if let Some(upload) = &mut self.upload {
+            // It refuses once `finish` was tried, which leaves the parts to us; either way they get removed.
+            let _ = self.store.limited(upload.abort()).await;
+        }
         self.store.discard_unfinished(&self.key).await;
     }
 
@@ -117,20 +171,23 @@ mod tests {
     use std::sync::Arc;
     use tempfile::tempdir;
 
+    #[test]
+    fn parts_are_as_small_as_may_be_and_never_too_many() {
+        assert_eq!(Pace::bucket(None).part_bytes, PART_BYTES);
+        assert_eq!(Pace::bucket(Some(1)).part_bytes, PART_BYTES);
+        let large = Pace::bucket(Some(1 << 40));
+        assert!((1_u64 << 40).div_ceil(large.part_bytes as u64) <= PARTS_MAX, "{large:?}");
+    }
+
     #[tokio::test]
     async fn ten_thousand_parts_of_a_bucket_hold_600_gibibytes() {
         let store = Store::bucket(Arc::new(InMemory::new()), false, None);
         let key = ObjectKey::run_file(ObjectId(1));
-        let mut writer = store.begin(&key).await.unwrap();
+        let mut writer = store.begin(&key, None).await.unwrap();
 
-        let mut total = 0;
-        for parts in 0..10_000 {
-            writer.parts = parts;
-            total += writer.least_part_bytes();
-        }
+        let total: usize = (0..10_000).map(|parts| writer.pace.part_bytes(parts)).sum();
 
         assert!(total >= 600 << 30, "{total}");
-        writer.parts = 0;
         for block in [vec![1; 4 << 20], vec![2; 4 << 20], vec![3; 100]] {
             writer.write(block.into()).await.unwrap();
         }
@@ -147,7 +204,7 @@ mod tests {
         let key = ObjectKey::run_file(ObjectId(1));
         let block = Bytes::from(vec![7; SYNC_BYTES]);
 
-        let mut writer = store.begin(&key).await.unwrap();
+        let mut writer = store.begin(&key, None).await.unwrap();
         writer.write(block.clone()).await.unwrap();
         let sync = writer.sync.take().unwrap();
         sync.await.unwrap();

@@ -1,6 +1,6 @@
 //! Logging an artifact as a client does, request by request.
 
-use crate::server::Server;
+use crate::server::{Server, path_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
@@ -33,8 +33,7 @@ impl Logger<'_> {
     }
 
     fn put(&self, url: &Value, body: &str) {
-        let path = url.as_str().unwrap().strip_prefix(&self.server.url).unwrap();
-        assert_eq!(self.server.ask_as(None, "PUT", path, body).0, 200);
+        assert_eq!(self.server.ask_as(None, "PUT", path_of(url.as_str().unwrap()), body).0, 200);
     }
 
     /// The input of `createArtifact` for a file `a.txt`, in the type `dataset`.

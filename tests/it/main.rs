@@ -8,6 +8,7 @@ mod audit;
 mod browser;
 mod cast;
 mod cli;
+mod connector;
 mod explain;
 mod invitation;
 #[path = "../harness/licence.rs"]

@@ -238,7 +238,7 @@ fn what_is_wrong_with_a_person_is_named_and_leaves_nothing_behind() {
     for (change, field, status) in changes {
         assert_eq!(refused(server.operate("PATCH", "/api/v1/users/ada", &change), status, ""), field, "{change}");
     }
-    assert_eq!(server.operate("PATCH", "/api/v1/users/ada", &json!({ "username": "x" })).0, 422);
+    assert_eq!(server.operate("PATCH", "/api/v1/users/ada", &json!({ "nickname": "x" })).0, 422);
     refused(server.operate("PATCH", "/api/v1/users/nobody", &json!({ "name": "x" })), 404, "`nobody` does not exist");
     assert_eq!(found(&server, ""), ["ada", "grace"]);
     // Nothing holds the names and addresses that were refused.

@@ -14,6 +14,12 @@ pub struct Place {
     directory: TempDir,
 }
 
+/// What follows the host in a URL. People may reach the server by another host than the tests do.
+pub fn path_of(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap();
+    &rest[rest.find('/').unwrap()..]
+}
+
 impl Place {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
@@ -101,6 +107,11 @@ impl Drop for Server<'_> {
 pub type Answer = (u16, Value);
 
 impl Server<'_> {
+    /// Where there is room for files of the test.
+    pub fn directory(&self) -> &Path {
+        self.place.directory()
+    }
+
     /// What the server has said on its terminal.
     pub fn terminal(&self) -> String {
         std::fs::read_to_string(self.place.directory.path().join("stdout")).unwrap()

@@ -45,8 +45,13 @@ impl Standing {
             area if area.is_inside_project() => self.may("project:read"),
             Area::Keys | Area::System => self != Self::Unknown,
             Area::Team => is_in_team,
+            // The key of a service account opens nothing while its team is in the trash.
+            _ if action == "team:restore" => is_in_team && self != Self::Account,
             // Rows of other areas that name a team.
-            _ if ["team:delete", "team:restore", "access:explain", "storage:usage"].contains(&action) => is_in_team,
+            _ if ["team:delete", "access:explain", "storage:usage"].contains(&action) => is_in_team,
+            // Who asks about the store of a team they do not see learns nothing of either.
+            _ if ["connector:attach", "connector:test", "connector:migrate"].contains(&action) => is_in_team,
+            _ if action == "connector:define" => self != Self::Unknown,
             _ => is_in_organization && self != Self::Account,
         }
     }

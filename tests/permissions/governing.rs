@@ -35,7 +35,7 @@ const GUEST: &str = "/api/v1/teams/vision/members/guest";
 const COLLEAGUE: &str = "/api/v1/organizations/default/members/guest";
 
 pub fn rows<'s>(server: &'s Server<'s>, license: &str) -> Vec<Row<'s>> {
-    let all = [teams(), organizations(), system(license)];
+    let all = [teams(), organizations(), stores(server), system(license)];
     all.into_iter().flatten().map(|request| row(server, request)).collect()
 }
 
@@ -145,6 +145,47 @@ fn organizations() -> Vec<Request> {
     ]
 }
 
+fn stores(server: &Server<'_>) -> Vec<Request> {
+    let (all, of_team) = ("/api/v1/connectors", "/api/v1/teams/vision/connector");
+    let directory = server.directory().join("kept");
+    let kept = || json!({ "name": "kept", "store": { "place": { "provider": "local", "directory": directory } } });
+    let bucket = |name: &str| {
+        let place = json!({ "provider": "s3", "bucket": name, "region": "r", "path_style": false });
+        json!({ "name": name, "store": { "place": place, "credentials": "id:secret" } })
+    };
+    let attached = || json!({ "connector": "kept" });
+    vec![
+        request("connector:define", "POST", all, bucket("NEW")),
+        request("connector:define", "GET", all, Value::Null),
+        request("connector:define", "GET", "/api/v1/connectors/kept", Value::Null).after("POST", all, kept()),
+        request("connector:define", "PATCH", "/api/v1/connectors/kept", json!({ "data_path": "proxy" })).after(
+            "POST",
+            all,
+            kept(),
+        ),
+        request("connector:define", "DELETE", "/api/v1/connectors/short-lived", Value::Null).after(
+            "POST",
+            all,
+            bucket("short-lived"),
+        ),
+        request("connector:attach", "PUT", of_team, attached()).after("POST", all, kept()).after(
+            "DELETE",
+            of_team,
+            Value::Null,
+        ),
+        request("connector:test", "GET", of_team, Value::Null),
+        request("connector:test", "POST", "/api/v1/connectors/kept/test", Value::Null)
+            .after("POST", all, kept())
+            .after("PUT", of_team, attached()),
+        request("connector:migrate", "DELETE", of_team, Value::Null).after("POST", all, kept()).after(
+            "PUT",
+            of_team,
+            attached(),
+        ),
+        request("system:settings", "POST", "/api/v1/secrets/rotate", Value::Null),
+    ]
+}
+
 fn system(license: &str) -> Vec<Request> {
     let person = || json!({ "username": "NEW", "email": "NEW@example.com" });
     let mut imported = person();
@@ -185,12 +226,13 @@ fn system(license: &str) -> Vec<Request> {
             "/api/v1/teams/vision/restore",
             Value::Null,
         ),
+        request("system:license", "PUT", "/api/v1/license", json!({ "license": license })),
+        // The last row: it leaves the team in the trash, where its service account is nobody.
         request("team:restore", "POST", "/api/v1/teams/vision/restore", Value::Null).after(
             "DELETE",
             "/api/v1/teams/vision",
             Value::Null,
         ),
-        request("system:license", "PUT", "/api/v1/license", json!({ "license": license })),
     ]
 }
 

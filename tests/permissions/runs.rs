@@ -2,7 +2,7 @@
 //! by its owner afterwards.
 
 use crate::cast::{self, Outcome, Told};
-use crate::server::Server;
+use crate::server::{Server, path_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl Asker<'_> {
     fn put(&self, made: Told) -> Told {
         let answer: Value = serde_json::from_str(&made.1).unwrap();
         let Some(url) = answer["data"]["createRunFiles"]["files"][0]["uploadUrl"].as_str() else { return made };
-        self.server.ask_as(None, "PUT", url.strip_prefix(&self.server.url).unwrap(), "sent by the row")
+        self.server.ask_as(None, "PUT", path_of(url), "sent by the row")
     }
 
     fn stream(&self, at: &Target, body: &Value) -> Told {

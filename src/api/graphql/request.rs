@@ -3,6 +3,8 @@
 use super::error::answer_too_large;
 use crate::access::Caller;
 use crate::app::App;
+use crate::app::direct::TransferUrl;
+use crate::domain::origin::ClientVersion;
 use crate::domain::user::Attribution;
 use async_graphql::Context;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,5 +54,29 @@ impl Request {
     /// Where the bytes are that the token leads to.
     pub fn storage_url(&self, token: &str) -> String {
         format!("{}/storage/{token}", self.base_url)
+    }
+
+    /// Where a client sends bytes, or fetches them.
+    pub fn url(&self, to: &TransferUrl) -> String {
+        match to {
+            TransferUrl::Token(token) => self.storage_url(token),
+            TransferUrl::Signed(signed) => signed.url.clone(),
+        }
+    }
+
+    /// What is sent along as it is: `Name:value`, without a space, because some clients keep it.
+    pub fn headers(to: &TransferUrl) -> Vec<String> {
+        match to {
+            TransferUrl::Token(_) => Vec::new(),
+            TransferUrl::Signed(signed) => {
+                signed.headers.iter().map(|(name, value)| format!("{name}:{value}")).collect()
+            }
+        }
+    }
+
+    /// Whether what this client downloads by `url` it downloads without its API key. Older ones send it along, which a
+    /// bucket must not see (wandb 0.17.9 to 0.22.3, `util.download_file_from_url`).
+    pub fn downloads_without_key(&self) -> bool {
+        self.caller.origin.client.is_some_and(|version| version >= ClientVersion(0, 31, 0))
     }
 }

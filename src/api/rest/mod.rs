@@ -2,6 +2,8 @@
 
 mod access;
 mod api_key;
+mod connector;
+mod connector_view;
 mod csv;
 pub mod error;
 mod extract;
@@ -19,6 +21,7 @@ mod project;
 mod role;
 pub mod routes;
 mod run;
+mod sealing_key;
 mod second_factor;
 mod service_account;
 mod session;

@@ -2,8 +2,8 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, invitation, license, mail, migration, organization, organization_people, password, profile,
-    project, role, run, second_factor, service_account, session, setting, setup, storage, team, team_setting, user,
+    access, api_key, connector, invitation, license, mail, migration, organization, organization_people, password, profile,
+    project, role, run, sealing_key, second_factor, service_account, session, setting, setup, storage, team, team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;
@@ -67,6 +67,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         role::delete,
         team::create,
         team::list,
+        team::update,
         team::delete,
         team::restore,
         profile::show,
@@ -120,6 +121,17 @@ use utoipa::{IntoResponses, Modify, OpenApi};
         run::move_runs,
         run::restore,
         run::list_trash,
+        connector::create,
+        connector::list,
+        connector::show,
+        connector::update,
+        connector::delete,
+        connector::rotate,
+        connector::test,
+        connector::show_of_team,
+        connector::attach,
+        connector::detach,
+        sealing_key::rotate,
         setting::list,
         setting::put,
         setting::reset,

@@ -2,9 +2,9 @@
 
 use super::error::RestError;
 use super::{
-    access, api_key, invitation, license, mail, migration, openapi, organization, organization_people, password,
-    profile, project, role, run, second_factor, service_account, session, setting, setup, storage, team, team_setting,
-    user,
+    access, api_key, connector, invitation, license, mail, migration, openapi, organization, organization_people, password,
+    profile, project, role, run, sealing_key, second_factor, service_account, session, setting, setup, storage, team,
+    team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;
@@ -136,6 +136,17 @@ fn routes() -> Vec<Route> {
         post("/api/v1/projects/{entity}/{project}/runs/move", run::move_runs),
         post("/api/v1/projects/{entity}/{project}/runs/{run}/restore", run::restore),
         get("/api/v1/projects/{entity}/{project}/trash", run::list_trash),
+        post("/api/v1/connectors", connector::create),
+        get("/api/v1/connectors", connector::list),
+        get("/api/v1/connectors/{name}", connector::show),
+        patch("/api/v1/connectors/{name}", connector::update),
+        delete("/api/v1/connectors/{name}", connector::delete),
+        post("/api/v1/connectors/{name}/rotate", connector::rotate),
+        post("/api/v1/connectors/{name}/test", connector::test),
+        get("/api/v1/teams/{name}/connector", connector::show_of_team),
+        put("/api/v1/teams/{name}/connector", connector::attach),
+        delete("/api/v1/teams/{name}/connector", connector::detach),
+        post("/api/v1/secrets/rotate", sealing_key::rotate),
         get("/api/v1/settings", setting::list),
         put("/api/v1/settings/{key}", setting::put),
         delete("/api/v1/settings/{key}", setting::reset),

@@ -25,6 +25,8 @@ pub struct NewTeam {
     /// member, you neither.
     #[serde(default)]
     admins: Vec<String>,
+    /// The connector whose store its bytes go to; without one it is the store of this server.
+    connector: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -97,7 +99,7 @@ pub async fn create(
     Body(new): Body<NewTeam>,
 ) -> Result<(StatusCode, Json<TeamView>), RestError> {
     let input = CreateTeam { name: new.name, organization: new.organization, admins: new.admins };
-    let created = shared.app.create_team(&caller, input).await?;
+    let created = shared.app.create_team_in(&caller, input, new.connector.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(created.into())))
 }
 

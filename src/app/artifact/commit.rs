@@ -14,6 +14,7 @@ use crate::db::repo::artifact::commit::{self, CountingManifest, Finish, Portion,
 use crate::db::repo::artifact::{self, draft, manifest};
 use crate::db::repo::garbage;
 use crate::db::tx::Read;
+use crate::domain::artifact::blob::Route;
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest, ManifestKind};
 use crate::domain::artifact::manifest_file::{ListedEntry, ManifestFile, shortened};
 use crate::domain::artifact::{Artifact, ArtifactState};
@@ -90,6 +91,7 @@ impl App {
         found: &Allowed<FoundArtifact>,
     ) -> Result<(), Error> {
         let id = found.id;
+        self.take_in_manifests(id).await?;
         let read = self.db.read(move |tx| manifest::list_there(tx, id).map_err(Error::from)).await?;
         let base = self.base_manifest(found, &read).await?;
         let counting = counting(&read);
@@ -200,7 +202,12 @@ impl App {
     ) -> Result<BTreeMap<String, Entry>, Error> {
         let listed = Arc::clone(file);
         let wanted = blocking(move || wanted(&listed)).await??;
-        let there = Arc::new(self.blobs(found.within.at.entity.id, wanted).await?);
+        let owner = found.within.at.entity.id;
+        let mut there = self.blobs(owner, wanted.clone()).await?;
+        let absent: Vec<[u8; 16]> = wanted.into_iter().filter(|md5| !there.contains_key(md5)).collect();
+        let refused = self.take_in_blobs(found.id, absent.clone()).await?;
+        there.extend(self.blobs(owner, absent).await?);
+        let there = Arc::new(there);
         let (listed, known) = (Arc::clone(file), Arc::clone(&there));
         let resolved = blocking(move || resolve(&listed, &known)).await??;
         if resolved.absent.is_empty() {
@@ -216,7 +223,7 @@ impl App {
         }
         let listed = Arc::clone(file);
         let resolved = blocking(move || resolve(&listed, &there)).await??;
-        if resolved.absent.is_empty() { Ok(resolved.entries) } else { Err(not_sent(&resolved.absent)) }
+        if resolved.absent.is_empty() { Ok(resolved.entries) } else { Err(not_sent(&resolved.absent, &refused)) }
     }
 
     /// Those of the contents that the entity has, with object and size.
@@ -247,8 +254,10 @@ impl App {
         let (asking, licence) = (*caller, self.licence());
         let from = self.db.read(move |tx| downloadable(tx, &asking, birth, md5, &licence)).await?;
         let Some((from, from_object)) = from else { return Ok(None) };
-        let (draft, leave_secs) = (found.project(Clone::clone), self.settings.write_url_secs);
-        let permitted = self.db.write(move |tx| blob::permit_upload(tx, &draft, md5, leave_secs).map_err(Error::from));
+        let (draft, leave_secs) = (found.project(Clone::clone), self.write_url_secs());
+        let permitted = self
+            .db
+            .write(move |tx| blob::permit_upload(tx, &draft, md5, Route::Proxy, leave_secs).map_err(Error::from));
         let (upload, permit) = permitted.await?;
         let download = Download::open(&self.store_of(from)?, &ObjectKey::blob(from_object)).await?;
         let size_bytes = download.size_bytes();
@@ -332,7 +341,8 @@ impl App {
         let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(bytes))]);
         let key = ObjectKey::manifest(object);
         let received = receive(&self.store_of(owner)?, &key, body, &self.expected(None, None)).await?;
-        let contents = FileContents { object, owner, size_bytes: received.size_bytes, md5: received.md5, uploaded_at };
+        let contents =
+            FileContents { object, owner, size_bytes: received.size_bytes, md5: Some(received.md5), uploaded_at };
         let merged = Manifest {
             artifact: found.id,
             owner,
@@ -340,6 +350,7 @@ impl App {
             name: "wandb_manifest.json".into(),
             md5: Some(received.md5),
             contents: Some(contents),
+            coming: None,
         };
         Ok(CountingManifest::Merged(merged, ticket))
     }
@@ -431,14 +442,25 @@ fn check_portion(portion: Portion) -> Result<(), Error> {
     }
 }
 
-fn not_sent(absent: &[Absent]) -> Error {
-    let named: Vec<String> = absent.iter().take(NAMED).map(|line| format!("`{}`", shortened(&line.path))).collect();
-    let others = match absent.len() - named.len() {
-        0 => String::new(),
-        others => format!(" and {others} more"),
-    };
-    let why = format!("these files have not been sent: {}{others}; send them, then commit again", named.join(", "));
-    Error::invalid("artifactID", &why)
+/// What is missing and what came as something else, so that the client sends it again.
+fn not_sent(absent: &[Absent], refused: &[[u8; 16]]) -> Error {
+    let (wrong, absent): (Vec<&Absent>, Vec<&Absent>) = absent.iter().partition(|line| refused.contains(&line.md5));
+    let mut whys = Vec::new();
+    if !absent.is_empty() {
+        whys.push(format!("these files have not been sent: {}", names(&absent)));
+    }
+    if !wrong.is_empty() {
+        whys.push(format!("of these files other content was sent than declared: {}", names(&wrong)));
+    }
+    Error::invalid("artifactID", &format!("{}; send them, then commit again", whys.join("; ")))
+}
+
+fn names(lines: &[&Absent]) -> String {
+    let named: Vec<String> = lines.iter().take(NAMED).map(|line| format!("`{}`", shortened(&line.path))).collect();
+    match lines.len() - named.len() {
+        0 => named.join(", "),
+        others => format!("{} and {others} more", named.join(", ")),
+    }
 }
 
 /// The entity and object of content that an artifact has and the caller may fetch.

@@ -3,16 +3,19 @@
 
 use super::FoundArtifact;
 use crate::access::{Action, Allowed, Caller};
+use crate::app::direct::TransferUrl;
 use crate::app::{App, Error};
-use crate::db::repo::artifact::version;
+use crate::db::repo::artifact::{blob, version};
 use crate::domain::artifact::manifest::Entry;
 use crate::domain::audit::AuditAction;
 use crate::domain::file::FileContents;
+use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ManifestId, ObjectId};
 use crate::storage::sign::Grant;
 
 /// As many as a client may name in one request.
 const NAMED_MAX: usize = 10_000;
+const OCTETS: &str = "application/octet-stream";
 
 /// A manifest file that is there.
 pub struct StoredManifest {
@@ -70,7 +73,22 @@ impl App {
     ) -> Result<String, Error> {
         caller.may(Action::ArtifactDownload, found.project(|_| ()).again(), &self.licence())?;
         self.note_read(caller, AuditAction::ArtifactRead, found.id.0, |event| event.artifact(found));
-        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.settings.read_url_secs))
+        Ok(self.token_for(caller, Grant::GetBlob(object, found.id), self.read_url_secs()))
+    }
+
+    /// Where a blob of the version is fetched by who may download, and sends no credentials along.
+    pub async fn blob_url(
+        &self,
+        caller: &Caller,
+        found: &Allowed<FoundArtifact>,
+        object: ObjectId,
+    ) -> Result<TransferUrl, Error> {
+        let token = self.blob_token(caller, found, object)?;
+        let signed = match self.db.look_up(|tx| blob::get(tx, object))? {
+            Some(blob) => self.fetch_url(blob.owner, StoredObject::Blob(object), OCTETS).await?,
+            None => None,
+        };
+        Ok(signed.unwrap_or(TransferUrl::Token(token)))
     }
 
     /// The manifest of the version; who may read the version may fetch it.
@@ -82,7 +100,19 @@ impl App {
     }
 
     /// A token that fetches the manifest.
-    pub fn manifest_token(&self, caller: &Caller, manifest: &StoredManifest) -> String {
-        self.token_for(caller, Grant::GetManifest(manifest.id), self.settings.read_url_secs)
+    pub fn manifest_token(&self, caller: &Caller, id: ManifestId) -> String {
+        self.token_for(caller, Grant::GetManifest(id), self.read_url_secs())
+    }
+
+    /// Where the manifest is fetched, by who sends no credentials along.
+    pub async fn manifest_url(
+        &self,
+        caller: &Caller,
+        id: ManifestId,
+        contents: &FileContents,
+    ) -> Result<TransferUrl, Error> {
+        let signed =
+            self.fetch_url(contents.owner, StoredObject::Manifest(contents.object), "application/json").await?;
+        Ok(signed.unwrap_or_else(|| TransferUrl::Token(self.manifest_token(caller, id))))
     }
 }

@@ -5,7 +5,9 @@ use super::draft::CreateArtifact;
 use super::upload::{CreateManifest, FileUpload, NewFile};
 use crate::access::Allowed;
 use crate::app::Error;
+use crate::app::direct::TransferUrl;
 use crate::app::testing::World;
+use crate::app::transfer::Wants;
 use crate::domain::artifact::Digest;
 use crate::domain::artifact::manifest::{EntrySource, ManifestKind};
 use crate::domain::id::ArtifactId;
@@ -26,6 +28,14 @@ pub struct Logged {
 
 pub fn md5(content: &[u8]) -> String {
     STANDARD.encode(Md5::digest(content))
+}
+
+/// What is in a URL of this server.
+pub fn token(url: &TransferUrl) -> &str {
+    match url {
+        TransferUrl::Token(token) => token,
+        TransferUrl::Signed(_) => panic!("a URL of a bucket"),
+    }
 }
 
 /// Sends bytes to a token.
@@ -67,15 +77,19 @@ impl Logged {
     }
 
     pub async fn permitted(&self, world: &World, draft: ArtifactId) -> Vec<FileUpload> {
-        let new =
-            |(path, content): (&String, &Vec<u8>)| NewFile { artifact: draft, path: path.clone(), md5: md5(content) };
+        let new = |(path, content): (&String, &Vec<u8>)| NewFile {
+            artifact: draft,
+            path: path.clone(),
+            md5: md5(content),
+            parts: Vec::new(),
+        };
         world.app.create_artifact_files(&world.ada, self.files.iter().map(new).collect()).await.unwrap()
     }
 
     pub async fn send_files(&self, world: &World, draft: ArtifactId) {
         for upload in self.permitted(world, draft).await {
-            if let Some(token) = &upload.token {
-                put(world, token, &self.files[&upload.path]).await.unwrap();
+            if let Some(url) = &upload.url {
+                put(world, token(url), &self.files[&upload.path]).await.unwrap();
             }
         }
     }
@@ -104,7 +118,7 @@ impl Logged {
             base: self.base,
         };
         let made = world.app.create_artifact_manifest(&world.ada, create).await.unwrap();
-        put(world, &made.token, manifest).await.unwrap();
+        put(world, token(&made.url), manifest).await.unwrap();
     }
 
     /// Everything but the commit.
@@ -132,7 +146,7 @@ pub async fn contents(world: &World, found: &Allowed<FoundArtifact>) -> BTreeMap
             continue;
         };
         let token = world.app.blob_token(&world.ada, found, object).unwrap();
-        let download = world.app.open_download(&token).await.unwrap();
+        let download = world.app.open_download(&token, Wants::All).await.unwrap();
         let blocks: Vec<Bytes> = download.part(None).bytes.try_collect().await.unwrap();
         contents.insert(path, String::from_utf8(blocks.concat()).unwrap());
     }

@@ -400,7 +400,7 @@ async fn a_file_is_found_by_its_digest_by_those_who_may_download_a_version_that_
 
     for artifact in [Some(id), None] {
         let token = world.app.token_by_digest(&world.ada, wanted(artifact, md5)).await.unwrap();
-        assert!(world.app.open_download(&token).await.is_ok());
+        assert!(world.app.open_download(&token, crate::app::transfer::Wants::All).await.is_ok());
         let refusals = [
             world.app.token_by_digest(&world.stranger(), wanted(artifact, md5)).await,
             world.app.token_by_digest(&world.ada, wanted(artifact, [0; 16])).await,

@@ -2,6 +2,7 @@
 
 use super::draft::{existing_draft_of, fillable};
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::app::direct::{DirectStore, PARTS_MAX, PartsLeave, SignedUrl, TransferUrl};
 use crate::app::existing::gone;
 use crate::app::{App, Error};
 use crate::db::repo::artifact::blob::{self, Arrival};
@@ -9,7 +10,7 @@ use crate::db::repo::artifact::{FoundArtifact, draft, manifest};
 use crate::db::repo::garbage;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::artifact::Artifact;
-use crate::domain::artifact::blob::BlobUpload;
+use crate::domain::artifact::blob::{BlobUpload, Route, UploadState};
 use crate::domain::artifact::manifest::{Manifest, ManifestKind};
 use crate::domain::file::{FileContents, FilePath};
 use crate::domain::garbage::StoredObject;
@@ -20,8 +21,8 @@ use crate::storage::upload::{self, Expected, receive};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::Stream;
-use std::collections::HashMap;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ use std::sync::Arc;
 const FILES_PER_REQUEST: usize = 10_000;
 /// As many of them in one transaction: others wait behind it.
 const FILES_AT_A_TIME: usize = 1_000;
+/// Files whose URLs are signed at the same time: some buckets have to be asked for each.
+const ANSWERED_AT_ONCE: usize = 16;
 const MANIFEST_NAME_BYTES_MAX: usize = 1024;
 
 /// A file that a draft is to have.
@@ -38,6 +41,8 @@ pub struct NewFile {
     pub path: String,
     /// In base64, as the client sends it.
     pub md5: String,
+    /// The MD5s of the parts that a large file can be sent in.
+    pub parts: Vec<[u8; 16]>,
 }
 
 /// What is to be done for one of them.
@@ -48,7 +53,9 @@ pub struct FileUpload {
     pub path: String,
     pub md5: String,
     /// Without it the content is there already.
-    pub token: Option<String>,
+    pub url: Option<TransferUrl>,
+    /// The same in parts, for who can.
+    pub parts: Option<PartsLeave>,
 }
 
 /// A manifest that a client is going to send.
@@ -62,17 +69,26 @@ pub struct CreateManifest {
     pub base: Option<ArtifactId>,
 }
 
-/// A manifest record, and the token with which its file is sent.
+/// A manifest record, and where its file is sent.
 #[derive(Debug, Clone)]
 pub struct ManifestUpload {
     pub id: ManifestId,
     pub name: String,
     pub md5: Option<[u8; 16]>,
-    pub token: String,
+    pub url: TransferUrl,
 }
 
-/// The draft, and the upload that it permits if there is something to send.
-type Leave = (Arc<Allowed<FoundArtifact>>, Option<BlobUploadId>);
+/// The draft, and what is to be done for a file of it.
+type Leave = (Arc<Allowed<FoundArtifact>>, ToSend);
+
+enum ToSend {
+    Nothing,
+    /// The content, under this leave.
+    New(BlobUploadId, ObjectId),
+}
+
+/// Stores to which files of drafts go directly; the other drafts' files come through the server.
+type DirectStores = HashMap<ArtifactId, DirectStore>;
 
 impl App {
     /// Leave to send files of drafts: the same number and order as they were named in.
@@ -85,44 +101,96 @@ impl App {
         for file in &files {
             checked.push((file.artifact, check_file(file)?));
         }
+        let stores = self.direct_stores_of(caller, &checked)?;
+        self.take_in_earlier(&stores, &checked).await?;
         let mut leave = Vec::with_capacity(files.len());
-        for portion in checked.chunks(FILES_AT_A_TIME) {
+        let routed = files.iter().zip(&checked).map(|(file, (draft, md5))| (*draft, *md5, route_of(&stores, file)));
+        for portion in routed.collect::<Vec<_>>().chunks(FILES_AT_A_TIME) {
             leave.extend(self.permit_uploads(caller, portion.to_vec()).await?);
         }
-        let sign = |id| self.token_for(caller, Grant::PutBlob(id), self.settings.write_url_secs);
-        let upload = |(file, (draft, id)): (NewFile, Leave)| FileUpload {
-            draft,
-            path: file.path,
-            md5: file.md5,
-            token: id.map(sign),
-        };
-        Ok(files.into_iter().zip(leave).map(upload).collect())
+        let answers = files.into_iter().zip(checked).zip(leave);
+        let answers = answers.map(|((file, (_, md5)), leave)| self.upload_of(caller, &stores, file, md5, leave));
+        stream::iter(answers).buffered(ANSWERED_AT_ONCE).try_collect().await
     }
 
-    async fn permit_uploads(&self, caller: &Caller, files: Vec<(ArtifactId, [u8; 16])>) -> Result<Vec<Leave>, Error> {
-        let (caller, licence, leave_secs) = (*caller, self.licence(), self.settings.write_url_secs);
+    fn direct_stores_of(&self, caller: &Caller, files: &[(ArtifactId, [u8; 16])]) -> Result<DirectStores, Error> {
+        let (mut stores, licence) = (HashMap::new(), self.licence());
+        let drafts: BTreeSet<ArtifactId> = files.iter().map(|(draft, _)| *draft).collect();
+        for draft in drafts {
+            let found = self.db.look_up(|tx| existing_draft_of(tx, caller, draft, &licence))?;
+            stores.extend(self.direct_store_of(found.within.at.entity.id)?.map(|store| (draft, store)));
+        }
+        Ok(stores)
+    }
+
+    /// A client that did not hear of its success asks again, and must not have to send again: the bucket would refuse.
+    async fn take_in_earlier(&self, stores: &DirectStores, files: &[(ArtifactId, [u8; 16])]) -> Result<(), Error> {
+        for draft in stores.keys() {
+            let md5s = files.iter().filter(|(of, _)| of == draft).map(|(_, md5)| *md5).collect();
+            // What came as something else is to be sent again like what did not come.
+            let _refused = self.take_in_blobs(*draft, md5s).await?;
+        }
+        Ok(())
+    }
+
+    async fn permit_uploads(
+        &self,
+        caller: &Caller,
+        files: Vec<(ArtifactId, [u8; 16], Route)>,
+    ) -> Result<Vec<Leave>, Error> {
+        let (caller, licence, leave_secs) = (*caller, self.licence(), self.write_url_secs());
         let permitted = self.db.write(move |tx| {
             let mut drafts = HashMap::new();
             let mut leave = Vec::with_capacity(files.len());
-            for (id, md5) in &files {
+            for (id, md5, route) in &files {
                 if !drafts.contains_key(id) {
                     let draft = existing_draft_of(tx, &caller, *id, &licence)?;
                     let read = caller.may(Action::ArtifactRead, draft.project(Clone::clone).again(), &licence)?;
                     drafts.insert(*id, (draft, Arc::new(read)));
                 }
                 let (draft, read) = &drafts[id];
-                let upload = match blob::use_existing(tx, draft, *md5)? {
-                    true => None,
-                    false => Some(blob::permit_upload(tx, draft, *md5, leave_secs)?.0),
+                let to_send = match blob::use_existing(tx, draft, *md5)? {
+                    true => ToSend::Nothing,
+                    false => {
+                        let (upload, permitted) = blob::permit_upload(tx, draft, *md5, *route, leave_secs)?;
+                        ToSend::New(upload, permitted.object)
+                    }
                 };
-                leave.push((Arc::clone(read), upload));
+                leave.push((Arc::clone(read), to_send));
             }
             Ok::<_, Error>(leave)
         });
         permitted.await
     }
 
-    /// Makes a manifest of a draft, whose file is sent with the token.
+    async fn upload_of(
+        &self,
+        caller: &Caller,
+        stores: &DirectStores,
+        file: NewFile,
+        md5: [u8; 16],
+        (draft, to_send): Leave,
+    ) -> Result<FileUpload, Error> {
+        let route = route_of(stores, &file);
+        let NewFile { artifact, path, md5: text, parts } = file;
+        let answer = |url, parts| FileUpload { draft, path, md5: text, url, parts };
+        let ToSend::New(id, object) = to_send else { return Ok(answer(None, None)) };
+        let Some(store) = stores.get(&artifact) else {
+            let token = self.token_for(caller, Grant::PutBlob(id), self.write_url_secs());
+            return Ok(answer(Some(TransferUrl::Token(token)), None));
+        };
+        if route == Route::Parts {
+            let leave = self.begin_parts(store, id, object, &parts).await?;
+            // Clients take a file without a URL for one that is there.
+            let first =
+                leave.urls.first().map(|url| TransferUrl::Signed(SignedUrl { url: url.clone(), headers: Vec::new() }));
+            return Ok(answer(first, Some(leave)));
+        }
+        let url = self.send_url(store, StoredObject::Blob(object), Some(md5)).await?;
+        Ok(answer(Some(url), None))
+    }
+
+    /// Makes a manifest of a draft, and says where its file is sent.
     pub async fn create_artifact_manifest(
         &self,
         caller: &Caller,
@@ -141,12 +209,20 @@ impl App {
             }
             set_base(tx, &found, input.kind, input.base)?;
             let owner = found.within.at.entity.id;
-            let new =
-                Manifest { artifact: found.id, owner, kind: input.kind, name: input.name.clone(), md5, contents: None };
-            Ok::<_, Error>(manifest::create(tx, &found, &new)?)
+            let new = Manifest {
+                artifact: found.id,
+                owner,
+                kind: input.kind,
+                name: input.name.clone(),
+                md5,
+                contents: None,
+                coming: None,
+            };
+            let id = manifest::create(tx, &found, &new)?;
+            Ok::<_, Error>((found, id))
         });
-        let id = created.await?;
-        Ok(ManifestUpload { id, name, md5, token: self.manifest_upload_token(&caller, id) })
+        let (found, id) = created.await?;
+        Ok(ManifestUpload { id, name, md5, url: self.manifest_upload_url(&caller, &found, id, md5).await? })
     }
 
     /// Says anew what a manifest's file is going to be.
@@ -168,14 +244,27 @@ impl App {
             set_base(tx, &found, known.kind, base)?;
             let changed = Manifest { md5: md5.unwrap_or(known.md5), ..known };
             manifest::update(tx, &found, id, &changed)?;
-            Ok::<_, Error>(changed)
+            Ok::<_, Error>((found, changed))
         });
-        let changed = updated.await?;
-        Ok(ManifestUpload { id, name: changed.name, md5: changed.md5, token: self.manifest_upload_token(&caller, id) })
+        let (found, Manifest { name, md5, .. }) = updated.await?;
+        Ok(ManifestUpload { id, name, md5, url: self.manifest_upload_url(&caller, &found, id, md5).await? })
     }
 
-    fn manifest_upload_token(&self, caller: &Caller, id: ManifestId) -> String {
-        self.token_for(caller, Grant::PutManifest(id), self.settings.write_url_secs)
+    /// A bucket is only given what it can be held to, so a manifest whose MD5 is not said comes through the server.
+    async fn manifest_upload_url(
+        &self,
+        caller: &Caller,
+        draft: &Allowed<FoundArtifact>,
+        id: ManifestId,
+        md5: Option<[u8; 16]>,
+    ) -> Result<TransferUrl, Error> {
+        if let Some(md5) = md5
+            && let Some(store) = self.direct_store_of(draft.within.at.entity.id)?
+            && let Some(url) = self.send_manifest(draft, &store, id, md5).await?
+        {
+            return Ok(url);
+        }
+        Ok(TransferUrl::Token(self.token_for(caller, Grant::PutManifest(id), self.write_url_secs())))
     }
 
     /// Takes the bytes of a blob. When this returns they are there, and the draft uses them.
@@ -203,9 +292,9 @@ impl App {
             let ticket = permitted.ticket;
             self.db.write(move |tx| Ok::<_, Error>(garbage::bring_home(tx, &ticket)?)).await?;
         }
-        let BlobUpload { owner, object, md5, is_done, .. } = permitted;
+        let BlobUpload { owner, object, md5, state, .. } = permitted;
         let expected = Expected { md5: Some(md5), ..self.expected(declared_bytes, self.settings.upload_bytes) };
-        if is_done {
+        if state == UploadState::Done {
             upload::read_to_end(body, &expected).await?;
             return Ok(md5);
         }
@@ -241,16 +330,16 @@ impl App {
         let (known, object, ticket) = started.await?;
         let most = self.settings.manifest_bytes as u64;
         let expected = Expected { md5: known.md5, ..self.expected(declared_bytes, Some(most)) };
-        let already = known.contents.filter(|contents| known.md5 == Some(contents.md5));
-        if let Some(contents) = already {
+        let already = known.contents.and_then(|contents| contents.md5).filter(|md5| known.md5 == Some(*md5));
+        if let Some(md5) = already {
             upload::read_to_end(body, &expected).await?;
-            return Ok(contents.md5);
+            return Ok(md5);
         }
         let key = ObjectKey::manifest(object);
         let received = receive(&self.store_of(known.owner)?, &key, body, &expected).await?;
         let (size_bytes, md5, owner) = (received.size_bytes, received.md5, known.owner);
         let arrived = self.db.write(move |tx| {
-            let contents = FileContents { object, owner, size_bytes, md5, uploaded_at: tx.now() };
+            let contents = FileContents { object, owner, size_bytes, md5: Some(md5), uploaded_at: tx.now() };
             Ok::<_, Error>(manifest::arrived(tx, id, &contents, &ticket)?)
         });
         if arrived.await? { Ok(md5) } else { Err(too_late()) }
@@ -262,7 +351,12 @@ impl App {
 }
 
 /// What was permitted when the token was made has to be allowed still.
-fn still_fillable(tx: &impl Read, caller: &Caller, id: ArtifactId, licence: &Licence) -> Result<(), Error> {
+pub(in crate::app) fn still_fillable(
+    tx: &impl Read,
+    caller: &Caller,
+    id: ArtifactId,
+    licence: &Licence,
+) -> Result<(), Error> {
     match fillable(tx, caller, id, licence) {
         Err(Error::NotFound(_)) => Err(too_late()),
         other => other.map(drop),
@@ -294,9 +388,22 @@ fn is_version_of(tx: &impl Read, found: &Allowed<FoundArtifact>, base: ArtifactI
     Ok(draft::within(tx, &within, base)?.is_some_and(|base| base.artifact.version.is_some()))
 }
 
+/// How the content of a file comes.
+fn route_of(stores: &DirectStores, file: &NewFile) -> Route {
+    match stores.get(&file.artifact) {
+        None => Route::Proxy,
+        Some(store) if !file.parts.is_empty() && store.urls().signs_parts() => Route::Parts,
+        Some(store) => store.route(),
+    }
+}
+
 fn check_file(file: &NewFile) -> Result<[u8; 16], Error> {
     let name = || file.path.chars().take(100).collect::<String>();
     FilePath::parse(&file.path).map_err(|why| Error::invalid("artifactFiles", &format!("`{}`: {why}", name())))?;
+    if file.parts.len() > PARTS_MAX {
+        let why = format!("`{}`: a file has at most {PARTS_MAX} parts", name());
+        return Err(Error::invalid("uploadPartsInput", &why));
+    }
     parse_md5(&file.md5).ok_or_else(|| {
         let why = format!("`{}`: `md5` has to be 16 bytes in base64", name());
         Error::invalid("artifactFiles", &why)
@@ -315,7 +422,7 @@ pub(super) fn parse_md5(base64: &str) -> Option<[u8; 16]> {
     STANDARD.decode(base64).ok()?.try_into().ok()
 }
 
-/// The bearer of the token cannot do more than begin anew.
-fn too_late() -> Error {
+/// Whoever sends cannot do more than begin anew.
+pub(in crate::app) fn too_late() -> Error {
     Error::NotFound("the artifact was deleted, or its upload took too long; log it again".into())
 }

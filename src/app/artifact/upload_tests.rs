@@ -1,7 +1,7 @@
 //! Sending bytes for drafts.
 
 use super::draft::CreateArtifact;
-use super::testing::{Logged, contents, faults, md5, put};
+use super::testing::{Logged, contents, faults, md5, put, token};
 use super::upload::{CreateManifest, NewFile};
 use crate::access::Caller;
 use crate::app::testing::World;
@@ -19,8 +19,7 @@ async fn files_are_answered_in_their_order_and_what_is_there_need_not_be_sent() 
 
     let uploads = next.permitted(&world, draft).await;
 
-    let asked: Vec<(&str, bool)> =
-        uploads.iter().map(|upload| (upload.path.as_str(), upload.token.is_some())).collect();
+    let asked: Vec<(&str, bool)> = uploads.iter().map(|upload| (upload.path.as_str(), upload.url.is_some())).collect();
     assert_eq!(asked, [("a", false), ("b", true), ("c", false)]);
 }
 
@@ -29,7 +28,7 @@ async fn wrong_bytes_are_refused_and_the_right_ones_may_follow() {
     let world = World::new().await;
     let logged = Logged::files(&[("a", "alpha")]);
     let draft = logged.begin(&world, "ds").await.id;
-    let token = logged.permitted(&world, draft).await[0].token.clone().unwrap();
+    let token = logged.permitted(&world, draft).await[0].url.as_ref().map(token).unwrap().to_owned();
 
     let wrong = put(&world, &token, b"alphb").await;
     let large = put(&world, &token, &vec![b'x'; 5 << 20]).await;
@@ -55,7 +54,7 @@ async fn the_same_content_sent_twice_at_once_is_kept_once_and_the_other_goes() {
     let logged = Logged::files(&[("a", "alpha"), ("b", "alpha")]);
     let draft = logged.begin(&world, "ds").await.id;
     let uploads = logged.permitted(&world, draft).await;
-    let tokens: Vec<&str> = uploads.iter().filter_map(|upload| upload.token.as_deref()).collect();
+    let tokens: Vec<&str> = uploads.iter().filter_map(|upload| upload.url.as_ref().map(token)).collect();
 
     let (one, other, first_again) = tokio::join!(
         put(&world, tokens[0], b"alpha"),
@@ -78,19 +77,21 @@ async fn bytes_for_a_draft_that_is_gone_are_refused() {
     let world = World::new().await;
     let logged = Logged::files(&[("a", "alpha")]);
     let draft = logged.begin(&world, "ds").await.id;
-    let token = logged.permitted(&world, draft).await[0].token.clone().unwrap();
+    let url = logged.permitted(&world, draft).await[0].url.clone().unwrap();
     world.clock.advance_secs(73 * 3600);
     world.app.purge_artifacts().await.unwrap();
     // The token itself has run out too; a URL of more days would not have.
-    let late = put(&world, &token, b"alpha").await;
+    let late = put(&world, token(&url), b"alpha").await;
 
     assert!(matches!(late, Err(Error::BadUrl(_))), "{late:?}");
-    let long = World::with(Settings { write_url_secs: 7 * 86_400, ..Settings::default() }).await;
+    let long = World::new().await;
+    let week = crate::domain::setting::GivenValue::Number(168);
+    long.app.put_setting(&crate::access::Caller::OPERATOR, "signed_write_hours", &week).await.unwrap();
     let draft = logged.begin(&long, "ds").await.id;
-    let token = logged.permitted(&long, draft).await[0].token.clone().unwrap();
+    let url = logged.permitted(&long, draft).await[0].url.clone().unwrap();
     long.clock.advance_secs(73 * 3600);
     assert_eq!(long.app.purge_artifacts().await.unwrap(), 1);
-    let late = put(&long, &token, b"alpha").await;
+    let late = put(&long, token(&url), b"alpha").await;
     assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
     assert_eq!(faults(&long).await, Vec::<String>::new());
 }
@@ -99,7 +100,8 @@ async fn bytes_for_a_draft_that_is_gone_are_refused() {
 async fn too_many_files_and_paths_and_digests_that_cannot_be_are_refused() {
     let world = World::new().await;
     let draft = Logged::files(&[]).begin(&world, "ds").await.id;
-    let file = |path: &str, md5: &str| NewFile { artifact: draft, path: path.into(), md5: md5.into() };
+    let file =
+        |path: &str, md5: &str| NewFile { artifact: draft, path: path.into(), md5: md5.into(), parts: Vec::new() };
     let ask = async |files| world.app.create_artifact_files(&world.ada, files).await;
 
     let many = ask(vec![file("a", &md5(b"")); 10_001]).await;
@@ -120,7 +122,7 @@ async fn a_manifest_above_the_limit_or_with_other_bytes_than_declared_is_refused
     let create = async |text: &[u8]| {
         let create =
             CreateManifest { artifact: draft, kind: ManifestKind::Full, name: "m".into(), md5: md5(text), base: None };
-        world.app.create_artifact_manifest(&world.ada, create).await.unwrap().token
+        token(&world.app.create_artifact_manifest(&world.ada, create).await.unwrap().url).to_owned()
     };
 
     let large = put(&world, &create(&[b'x'; 101]).await, &[b'x'; 101]).await;
@@ -137,7 +139,7 @@ async fn a_manifest_above_the_limit_or_with_other_bytes_than_declared_is_refused
 async fn nobody_but_those_who_may_fill_it_learns_of_a_draft() {
     let world = World::new().await;
     let draft = Logged::files(&[("a", "alpha")]).begin(&world, "ds").await.id;
-    let files = vec![NewFile { artifact: draft, path: "a".into(), md5: md5(b"alpha") }];
+    let files = vec![NewFile { artifact: draft, path: "a".into(), md5: md5(b"alpha"), parts: Vec::new() }];
 
     for caller in [world.stranger(), Caller::ANONYMOUS] {
         let asked = world.app.create_artifact_files(&caller, files.clone()).await.map(|_| ());

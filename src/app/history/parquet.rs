@@ -5,16 +5,20 @@
 
 use super::source;
 use crate::access::{Action, Allowed, Caller};
+use crate::app::direct::TransferUrl;
+use crate::app::transfer::PARQUET;
 use crate::app::{App, Error};
 use crate::db::repo::run::FoundRun;
+use crate::domain::garbage::StoredObject;
+use crate::domain::id::RunId;
 use crate::domain::run::RunState;
 use crate::domain::stream::{SealedPart, Stream};
 use crate::storage::sign::Grant;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParquetHistory {
-    /// Tokens of signed URLs, in the order of steps.
-    pub tokens: Vec<String>,
+    /// In the order of steps.
+    pub urls: Vec<TransferUrl>,
     /// The first step that is in none of the files: from there on the client has to ask for rows.
     pub live_from: Option<i64>,
 }
@@ -30,13 +34,23 @@ impl App {
             && snapshot.state.tail_lines == 0
             && are_readable_by_clients(&snapshot.parts);
         if is_published {
-            let secs = self.settings.read_url_secs;
-            let sign = |part: &SealedPart| self.token_for(caller, Grant::GetSegment(part.segment, id), secs);
-            return Ok(ParquetHistory { tokens: snapshot.parts.iter().map(sign).collect(), live_from: None });
+            let mut urls = Vec::with_capacity(snapshot.parts.len());
+            for part in &snapshot.parts {
+                urls.push(self.segment_url(caller, id, part).await?);
+            }
+            return Ok(ParquetHistory { urls, live_from: None });
         }
         let tail = snapshot.chunks.iter().filter_map(|(_, chunk)| chunk.min_step);
         let live_from = snapshot.parts.iter().map(|part| part.min_step).chain(tail).min();
-        Ok(ParquetHistory { tokens: Vec::new(), live_from })
+        Ok(ParquetHistory { urls: Vec::new(), live_from })
+    }
+
+    /// Clients send no credentials along.
+    async fn segment_url(&self, caller: &Caller, run: RunId, part: &SealedPart) -> Result<TransferUrl, Error> {
+        let signed = self.fetch_url(part.owner, StoredObject::Segment(part.segment), PARQUET).await?;
+        let secs = self.read_url_secs();
+        let token = || TransferUrl::Token(self.token_for(caller, Grant::GetSegment(part.segment, run), secs));
+        Ok(signed.unwrap_or_else(token))
     }
 }
 

@@ -216,5 +216,5 @@ async fn a_run_that_is_not_sealed_gives_out_no_files() {
 
     let files = world.app.parquet_history(&world.ada, &world.find("r").await).await.unwrap();
 
-    assert_eq!(files, ParquetHistory { tokens: Vec::new(), live_from: Some(3) });
+    assert_eq!(files, ParquetHistory { urls: Vec::new(), live_from: Some(3) });
 }

@@ -9,15 +9,18 @@ mod tests;
 mod work;
 
 use super::audit::{self, Event};
+use super::connector::attach::Ready;
 use super::existing::{missing, name_of_existing};
 use super::team::find;
 use super::{App, Error};
 use crate::access::{Action, Allowed, Caller, Licence};
+use crate::db::repo::connector::FoundConnector;
 use crate::db::repo::team::FoundTeam;
 use crate::db::repo::{connector, migration};
 use crate::db::tx::Read;
 use crate::domain::audit::AuditAction;
 use crate::domain::connector::{ConnectorName, StoreId};
+use crate::domain::id::EntityId;
 use crate::domain::migration::{Halt, Migration, Phase};
 use crate::domain::name::EntityName;
 
@@ -62,13 +65,43 @@ impl App {
     pub async fn begin_migration(&self, caller: &Caller, team: &str, to: &str) -> Result<SeenMigration, Error> {
         let name = name_of_existing("team", team)?;
         let (asking, licence, wanted, team) = (*caller, self.licence(), to.to_owned(), name.clone());
-        let checked = self.db.read(move |tx| beginnable(tx, &asking, &team, &wanted, &licence));
-        let (_, source, target) = checked.await?;
-        // Nothing is made that would have to be taken back.
-        self.check_target(source, target, to).await?;
-        let (caller, licence, wanted) = (*caller, self.licence(), to.to_owned());
+        let checked = self.db.read(move |tx| {
+            let (_, source, target) = beginnable(tx, &asking, &team, &wanted, &licence)?;
+            let found = match target {
+                StoreId::Connector(id) => connector::get(tx, id)?.map(|connector| FoundConnector { id, connector }),
+                StoreId::Default => None,
+            };
+            Ok::<_, Error>((source, target, found))
+        });
+        let (source, target, found) = checked.await?;
+        let ready = match found {
+            Some(found) => Some(self.ready(found).await?),
+            None => None,
+        };
+        let begun = match self.check_target(source, target, to).await {
+            Ok(()) => self.write_new_migration(*caller, name, to.to_owned(), ready.clone()).await,
+            Err(error) => Err(error),
+        };
+        let (team, seen) = match ready {
+            Some(ready) => self.unless_failed(ready, begun).await?,
+            None => begun?,
+        };
+        tracing::info!(team.id = %team, from = seen.source, to = seen.target, "began a migration");
+        self.migrations_due.notify_one();
+        Ok(seen)
+    }
+
+    async fn write_new_migration(
+        &self,
+        caller: Caller,
+        name: EntityName,
+        to: String,
+        ready: Option<Ready>,
+    ) -> Result<(EntityId, SeenMigration), Error> {
+        let licence = self.licence();
         let begun = self.db.write(move |tx| {
-            let (found, source, target) = beginnable(tx, &caller, &name, &wanted, &licence)?;
+            let (found, source, target) = beginnable(tx, &caller, &name, &to, &licence)?;
+            ready.as_ref().map_or(Ok(()), |ready| ready.check_unchanged(tx))?;
             let before = migration::of_team(tx, &found)?;
             let turn = before.map_or(0, |before| before.turn + 1);
             let begun = Migration { turn, ..Migration::new(source, target, tx.now()) };
@@ -79,10 +112,7 @@ impl App {
             audit::record(tx, &caller, event.detail("action", "begin"))?;
             Ok::<_, Error>((found.id, seen))
         });
-        let (team, seen) = begun.await?;
-        tracing::info!(team.id = %team, from = seen.source, to = seen.target, "began a migration");
-        self.migrations_due.notify_one();
-        Ok(seen)
+        begun.await
     }
 
     /// The newest migration of the team, if it ever had one.
@@ -132,7 +162,7 @@ fn beginnable(
     licence: &Licence,
 ) -> Result<(Allowed<FoundTeam>, StoreId, StoreId), Error> {
     let found = find(tx, caller, Action::ConnectorMigrate, name, licence)?;
-    let target = store_named(tx, to)?;
+    let target = store_called(tx, to)?;
     let store = connector::store_of(tx, found.id)?;
     let running = migration::of_team(tx, &found)?.filter(|migration| !migration.is_over());
     if let Some(running) = running {
@@ -193,15 +223,16 @@ pub(super) fn name_of_store(tx: &impl Read, store: StoreId) -> Result<String, Er
     Ok(connector::get(tx, id)?.map_or_else(|| format!("deleted connector {id}"), |found| found.name.to_string()))
 }
 
-pub(super) fn store_named(tx: &impl Read, name: &str) -> Result<StoreId, Error> {
+/// The store that people call so.
+pub(super) fn store_called(tx: &impl Read, name: &str) -> Result<StoreId, Error> {
     if name == DEFAULT_STORE {
         return Ok(StoreId::Default);
     }
     let found = match ConnectorName::parse(name) {
-        Ok(name) => connector::id_named(tx, &name)?,
+        Ok(name) => connector::named(tx, &name)?,
         Err(_) => None,
     };
-    found.map(StoreId::Connector).ok_or_else(|| missing("connector", name))
+    found.map(|found| StoreId::Connector(found.id)).ok_or_else(|| missing("connector", name))
 }
 
 fn never(team: &EntityName) -> Error {

@@ -12,7 +12,7 @@ const CONTENT: &[u8] = b"whether this store works";
 impl App {
     /// Says what is wrong with the target, in words for an administrator.
     pub(super) async fn check_target(&self, source: StoreId, target: StoreId, name: &str) -> Result<(), Error> {
-        let (source, target) = (self.store_at(source)?, self.store_at(target)?);
+        let (source, target) = (self.store_named(source)?, self.store_named(target)?);
         match probe(&source, &target).await {
             Ok(true) => Ok(()),
             Ok(false) => {
@@ -31,7 +31,7 @@ impl App {
 
 /// `false`: what is put into the target shows in the source.
 async fn probe(source: &Store, target: &Store) -> Result<bool, StoreError> {
-    let key = ObjectKey::probe(u64::from_ne_bytes(random_bytes()));
+    let key = ObjectKey::probe(u64::from_ne_bytes(random_bytes()), "same-place");
     target.put_new(&key, Bytes::from_static(CONTENT)).await?;
     let read = target.get(&key).await;
     let elsewhere = source.head(&key).await;

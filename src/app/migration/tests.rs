@@ -1,7 +1,7 @@
 //! Migrations: nothing is lost, nothing is left behind, and the team goes on working, wherever the work is cut off.
 
 use super::*;
-use crate::app::artifact::testing::put;
+use crate::app::artifact::testing::{put, token};
 use crate::app::stored_testing::{Scene, keys, with_content};
 use crate::app::testing::World;
 use crate::domain::migration::Phase;
@@ -278,7 +278,7 @@ async fn leave_to_send_that_was_given_before_is_good_after() {
     let permitted = logged.permitted(&scene.world, draft).await.remove(0);
     scene.until(is_kept).await;
 
-    put(&scene.world, permitted.token.as_deref().unwrap(), b"sent much later").await.unwrap();
+    put(&scene.world, token(permitted.url.as_ref().unwrap()), b"sent much later").await.unwrap();
     logged.send_manifest(&scene.world, draft, &logged.manifest()).await;
     scene.world.app.commit_artifact(&scene.world.ada, draft).await.unwrap();
 

@@ -157,7 +157,7 @@ impl App {
     /// Has the target have a portion of the objects.
     async fn bring_portion(&self, team: EntityId, at: &Migration, from: Position) -> Result<bool, Error> {
         let (objects, next) = self.next_objects(team, from).await?;
-        let (source, target) = (self.store_at(at.source)?, self.store_at(at.target)?);
+        let (source, target) = (self.store_named(at.source)?, self.store_named(at.target)?);
         let portion = self.bring_all(&source, &target, objects, next).await?;
         let (failed, copied) = (portion.failures.count, portion.copied);
         let advanced = self.advance_migration(team, at, move |_, at| Ok(with_portion(at, &portion))).await?;
@@ -267,7 +267,7 @@ impl App {
             Ok::<_, Error>(found.collect::<Result<Vec<_>, _>>()?)
         });
         let objects: Vec<Referenced> = found.await?.into_iter().flatten().map(|(_, found)| found).collect();
-        let (source, target) = (self.store_at(at.source)?, self.store_at(at.target)?);
+        let (source, target) = (self.store_named(at.source)?, self.store_named(at.target)?);
         let portion = self.bring_all(&source, &target, objects, None).await?;
         self.advance_migration(team, at, move |tx, at| {
             for object in &stragglers {
@@ -281,7 +281,11 @@ impl App {
     /// Whether somebody may still be sending straight into the source. A client with a signed URL cannot be asked to
     /// send again, so its leave is waited for; what goes through this server can.
     async fn awaits_uploads(&self, team: EntityId, source: StoreId) -> Result<bool, Error> {
-        let StoreId::Connector(id) = source else { return Ok(false) };
+        let connector = match source {
+            StoreId::Connector(id) => Some(id),
+            StoreId::Default => self.stores.default_connector(),
+        };
+        let Some(id) = connector else { return Ok(false) };
         let mut after = None;
         loop {
             let page = self.db.read(move |tx| {
@@ -305,7 +309,7 @@ impl App {
     /// Deletes from the source what the target has.
     async fn release_portion(&self, team: EntityId, at: &Migration, from: Position) -> Result<bool, Error> {
         let (objects, next) = self.next_objects(team, from).await?;
-        let (source, target) = (self.store_at(at.source)?, self.store_at(at.target)?);
+        let (source, target) = (self.store_named(at.source)?, self.store_named(at.target)?);
         if self.is_same_place(&source, &target).await? {
             let why = "the connectors were changed: both lead to the same place, so nothing is deleted";
             return Err(Error::Store(StoreError::Unavailable(why.into())));
@@ -334,7 +338,7 @@ impl App {
         if at.failures.count > 0 {
             return self.advance_migration(team, at, |_, at| Ok(Migration { halt: Some(Halt::Failures), ..at })).await;
         }
-        let (source, target, mut after) = (self.store_at(at.source)?, at.target, None);
+        let (source, target, mut after) = (self.store_named(at.source)?, at.target, None);
         loop {
             let page = self.db.read(move |tx| garbage::objects_of(tx, team, after, PAGE).map_err(Error::from)).await?;
             for (_, object, _) in page.iter().filter(|(_, _, home)| *home == target) {

@@ -101,6 +101,7 @@ impl World {
             mailer: None,
             fixed_settings: SettingValues::new(),
             trusted_keys: Vec::new(),
+            storage: crate::app::StorageOpening::default(),
             clock: Clock::system(),
         };
         let app = App::open(opening).await.unwrap();

@@ -38,6 +38,7 @@ fn opening(directory: &TempDir) -> Opening {
         mailer: None,
         fixed_settings: SettingValues::new(),
         trusted_keys: Vec::new(),
+        storage: crate::app::StorageOpening::default(),
         clock: Clock::system(),
     }
 }

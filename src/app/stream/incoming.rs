@@ -24,6 +24,8 @@ pub(super) struct Incoming {
     /// The whole summary that the client has.
     pub summary: Option<String>,
     pub signals: Signals,
+    /// The client says that it has sent files.
+    pub has_uploaded: bool,
     pub removed_values: u64,
     pub rejected_lines: u64,
 }
@@ -50,6 +52,7 @@ impl Incoming {
         if let Some(line) = body.file(SUMMARY).and_then(|file| file.line(file.line_count().checked_sub(1)?)) {
             incoming.take_summary(line, limits);
         }
+        incoming.has_uploaded = body.has_uploaded;
         incoming.signals = Signals {
             has_lines: incoming.history.is_some() || incoming.events.is_some() || incoming.console.is_some(),
             complete: body.complete,

@@ -66,6 +66,7 @@ impl App {
             read.map_err(|_| DbError::Unavailable("the request was given up".into()))??
         };
         let (caller, licence, settings) = (*caller, self.licence(), Arc::clone(&self.settings));
+        let has_uploaded = incoming.has_uploaded;
         let accepted = self.db.write(move |tx| {
             let run = existing(tx, &caller, &at, Action::RunLog, &licence)?;
             let (stopped, streams) = accept(tx, &run, &incoming, &from)?;
@@ -75,6 +76,9 @@ impl App {
         });
         let (run, stopped, is_due) = accepted.await?;
         self.tails.add(run);
+        if has_uploaded {
+            self.arrivals.note_run(run);
+        }
         if is_due {
             self.tails.due.notify_one();
         }

@@ -44,7 +44,7 @@ async fn with_team(world: &World) {
     app.accept_stream(ada, vision("r1"), body, Writer::default()).await.unwrap();
     let (_, uploads) = app.create_run_files(ada, vision("r1"), vec!["a.txt".into()]).await.unwrap();
     let bytes = futures_util::stream::iter([Ok::<_, String>(bytes::Bytes::from_static(b"hello"))]);
-    app.receive_file(&uploads[0].token, Some(5), None, bytes).await.unwrap();
+    app.receive_file(crate::app::artifact::testing::token(&uploads[0].url), Some(5), None, bytes).await.unwrap();
     app.delete_run(ada, vision("r2")).await.unwrap();
     let target = SweepTarget::New { entity: Some("vision".into()), project: Some("p".into()) };
     let config = Some("method: grid\nprogram: t.py\nparameters: {a: {values: [1, 2]}}".into());

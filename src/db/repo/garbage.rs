@@ -7,10 +7,10 @@ use crate::db::DbError;
 use crate::db::schema::{GARBAGE, GARBAGE_BY_OBJECT, GARBAGE_BY_OWNER, STRAGGLERS, TAIL_CHUNKS};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
-use crate::domain::clock::Timestamp;
 use crate::domain::connector::StoreId;
+pub use crate::domain::garbage::Ticket;
 use crate::domain::garbage::{Garbage, StoredObject};
-use crate::domain::id::{EntityId, JobId};
+use crate::domain::id::{BlobUploadId, EntityId, JobId};
 use crate::domain::migration::Straggler;
 
 /// Readers that have found an object may still be about to open it.
@@ -20,9 +20,6 @@ const READERS_SECS: i64 = 600;
 const MAKING_SECS: i64 = 86_400;
 /// A removal that failed, or was cut off, is tried again after this time.
 const RETRY_SECS: i64 = 300;
-
-/// Names a row.
-pub type Ticket = (Timestamp, JobId);
 
 /// Has an object removed that nothing leads to after this transaction.
 pub fn discard(tx: &mut WriteTx<'_>, owner: EntityId, object: StoredObject) -> Result<(), PutError> {
@@ -114,9 +111,9 @@ pub fn done(tx: &mut WriteTx<'_>, ticket: &Ticket) -> Result<(), DbError> {
 }
 
 /// Deletes at most `limit` rows; `true` when none are left.
-pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Result<bool, DbError> {
+pub fn delete_lines(tx: &mut WriteTx<'_>, garbage: &Garbage, limit: usize) -> Result<bool, PutError> {
     match *garbage {
-        Garbage::Object { .. } => Ok(true),
+        Garbage::Object { .. } | Garbage::Parts { .. } => Ok(true),
         Garbage::Chunks { run, stream, generation, before } => {
             let mut keys = TAIL_CHUNKS.keys(tx, &(run, stream, generation), limit)?;
             keys.retain(|(.., place)| *place < before);
@@ -147,6 +144,16 @@ pub fn announce_upload(
 
 fn object_of(tx: &impl Read, owner: EntityId, object: StoredObject) -> Result<Garbage, DbError> {
     Ok(Garbage::Object { owner, object, home: connector::store_of(tx, owner)?.home })
+}
+
+/// The same for the parts of one.
+pub fn announce_parts(tx: &mut WriteTx<'_>, upload: BlobUploadId, leave_secs: i64) -> Result<Ticket, PutError> {
+    put(tx, MAKING_SECS.saturating_add(leave_secs), Garbage::Parts { upload })
+}
+
+/// Has parts given up now. Their row stays until that is done.
+pub fn discard_parts(tx: &mut WriteTx<'_>, upload: BlobUploadId) -> Result<(), PutError> {
+    put(tx, 0, Garbage::Parts { upload }).map(|_| ())
 }
 
 fn put(tx: &mut WriteTx<'_>, after_secs: i64, garbage: Garbage) -> Result<Ticket, PutError> {

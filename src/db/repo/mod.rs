@@ -23,6 +23,7 @@ pub mod mail;
 /// Teams whose bytes go from one store to another.
 pub mod migration;
 pub mod organization;
+pub mod pending_file;
 pub mod project;
 pub mod project_member;
 /// One-time links for who lost their password.
@@ -30,6 +31,8 @@ pub mod reset_link;
 pub mod run;
 /// What was found when objects were read again.
 pub mod scrub;
+/// The keys that seal, and what is sealed.
+pub mod sealing_key;
 /// Who takes which kind of seat.
 pub mod seat;
 pub mod second_factor;

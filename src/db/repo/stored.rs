@@ -220,7 +220,7 @@ pub fn name_of_entity(tx: &impl Read, id: EntityId) -> Result<String, DbError> {
 }
 
 fn of_file(contents: &FileContents, holder: Holder) -> Referenced {
-    let content = Content { size_bytes: contents.size_bytes, md5: Some(contents.md5) };
+    let content = Content { size_bytes: contents.size_bytes, md5: contents.md5 };
     Referenced { object: StoredObject::RunFile(contents.object), content, holder }
 }
 

@@ -3,14 +3,14 @@
 use super::{
     ALIASES_BY_VERSION, ARTIFACT_BY_CLIENT_ID, ARTIFACT_TYPE_BY_NAME, ARTIFACT_TYPES, ARTIFACTS, ARTIFACTS_BY_DIGEST,
     ArtifactMetadata, BLOB_BY_MD5, BLOB_UPLOADS_BY_ARTIFACT, BLOB_USERS, BLOBS, COLLECTION_BY_CLIENT_ID,
-    COLLECTION_BY_NAME, COLLECTIONS, COLLECTIONS_BY_TYPE, COLLECTIONS_WITH_TTL, DELETED_ARTIFACTS,
-    DRAFT_BY_DISTRIBUTED_ID, DRAFTS, ENTITIES, EXPIRING_ARTIFACTS, MANIFEST_BY_OBJECT, MANIFESTS_BY_ARTIFACT,
-    MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT, OBJECTS_BY_OWNER, PROJECTS, RUNS, RUNS_LOGGING, RUNS_USING,
+    COLLECTION_BY_NAME, COLLECTIONS, COLLECTIONS_BY_TYPE, COLLECTIONS_WITH_TTL, COMING_MANIFESTS, DELETED_ARTIFACTS,
+    DIRECT_BLOB_UPLOADS, DRAFT_BY_DISTRIBUTED_ID, DRAFTS, ENTITIES, EXPIRING_ARTIFACTS, MANIFEST_BY_OBJECT,
+    MANIFESTS_BY_ARTIFACT, MEMBERSHIPS, MEMBERSHIPS_BY_ARTIFACT, OBJECTS_BY_OWNER, PROJECTS, RUNS, RUNS_LOGGING, RUNS_USING,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
 use crate::db::table::{Entries, Stored};
-use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
+use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse, Route, UploadState};
 use crate::domain::artifact::collection::{Alias, ArtifactType, Collection, Membership};
 use crate::domain::artifact::manifest::{Entry, EntrySource, Manifest};
 use crate::domain::artifact::{Artifact, ArtifactOutput, ArtifactState, ArtifactUse, ClientName, Ttl};
@@ -115,6 +115,9 @@ impl Stored<ManifestId> for Manifest {
             entries.unique(&MANIFEST_BY_OBJECT, &contents.object, key);
             entries.index(&OBJECTS_BY_OWNER, &(self.owner, StoredObject::Manifest(contents.object)));
         }
+        if self.coming.is_some() {
+            entries.index(&COMING_MANIFESTS, &(self.artifact, *key));
+        }
     }
 
     fn references(&self, _: &ManifestId, references: &mut References) {
@@ -162,6 +165,9 @@ impl Record for BlobUpload {}
 impl Stored<BlobUploadId> for BlobUpload {
     fn indexes(&self, key: &BlobUploadId, entries: &mut Entries) {
         entries.index(&BLOB_UPLOADS_BY_ARTIFACT, &(self.artifact, *key));
+        if self.route != Route::Proxy && self.state != UploadState::Done {
+            entries.index(&DIRECT_BLOB_UPLOADS, &(self.artifact, self.md5, *key));
+        }
     }
 
     fn references(&self, _: &BlobUploadId, references: &mut References) {

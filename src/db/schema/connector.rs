@@ -4,6 +4,7 @@ use super::{CONNECTOR_BY_NAME, CONNECTORS, TEAMS_IN_STORE};
 use crate::db::any_table::References;
 use crate::db::record::Record;
 use crate::db::table::{Entries, Stored};
+use crate::domain::connector::probe::ProbeResult;
 use crate::domain::connector::{Connector, StoreId, TeamStore};
 use crate::domain::id::{ConnectorId, EntityId};
 
@@ -32,6 +33,16 @@ impl Stored<EntityId> for TeamStore {
     }
 }
 
+impl Record for ProbeResult {}
+impl Stored<ConnectorId> for ProbeResult {
+    const HAS_INDEXES: bool = false;
+
+    fn references(&self, key: &ConnectorId, references: &mut References) {
+        references.needs(&CONNECTORS, key);
+    }
+}
+
+/// Each once: an index entry is no list.
 fn connectors(store: &TeamStore) -> impl Iterator<Item = ConnectorId> {
     store.all().filter_map(|store| match store {
         StoreId::Connector(id) => Some(id),

@@ -4,6 +4,7 @@ use super::{
     ALIVE_RUNS, DELETED_RUNS, DELETED_RUNS_BY_PROJECT, ENTITIES, Facts, GARBAGE_BY_OBJECT, GARBAGE_BY_OWNER, JsonText,
     LISTED_RUN_FILES, OBJECTS_BY_OWNER, PARTS_BY_OWNER, PARTS_BY_SEGMENT, PROJECT_BY_NAME, PROJECTS,
     PROJECTS_BY_ENTITY, RUN_BY_NAME, RUN_FILE_BY_OBJECT, RUN_FILE_BY_PATH, RUNS, RUNS_BY_CREATION, RUNS_BY_SWEEP,
+    UNHASHED_RUN_FILES,
 };
 use crate::db::any_table::References;
 use crate::db::record::Record;
@@ -130,6 +131,9 @@ impl Stored<FileId> for RunFile {
             entries.unique(&RUN_FILE_BY_OBJECT, &contents.object, key);
             entries.index(&OBJECTS_BY_OWNER, &(contents.owner, StoredObject::RunFile(contents.object)));
             entries.unique(&LISTED_RUN_FILES, &(self.run, self.path.as_str().to_owned()), key);
+            if contents.md5.is_none() {
+                entries.index(&UNHASHED_RUN_FILES, key);
+            }
         }
     }
 

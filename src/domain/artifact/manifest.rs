@@ -1,6 +1,8 @@
 //! What an artifact consists of: entries by path, each a blob or a reference to bytes elsewhere.
 
+use super::blob::Route;
 use crate::domain::file::FileContents;
+use crate::domain::garbage::Ticket;
 use crate::domain::id::{ArtifactId, EntityId, ObjectId};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,20 @@ pub struct Manifest {
     /// What the client says the file's MD5 is; nothing before it knows.
     pub md5: Option<[u8; 16]>,
     pub contents: Option<FileContents>,
+    /// What a client sends straight to a bucket, until the server has found it there.
+    #[serde(default)]
+    pub coming: Option<ComingManifest>,
+}
+
+/// A manifest file that may be in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComingManifest {
+    pub object: ObjectId,
+    /// The announcement.
+    pub ticket: Ticket,
+    pub route: Route,
+    /// What its URL was made for.
+    pub md5: [u8; 16],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,19 @@
 //! Connectors: where bytes are kept, and as whom the server goes there. What is kept here is without secrets, but for
 //! the sealed ones.
 
+/// Connectors in one line.
 pub mod address;
+mod credentials;
+/// Connectors as people describe them.
+pub mod given;
+/// Which connectors lead to the same objects.
+mod overlap;
+/// Self-tests.
+pub mod probe;
 mod query;
 mod spec;
 
+pub use given::{BadConnector, GivenConnector};
 pub use spec::SpecError;
 
 use super::clock::Timestamp;
@@ -26,7 +35,17 @@ pub struct Connector {
     /// The settings file says what it is, so nothing else changes it.
     #[serde(default)]
     pub is_fixed: bool,
+    /// The store has our mark at its prefix: no other server keeps anything there.
+    #[serde(default)]
+    pub is_claimed: bool,
     pub created_at: Timestamp,
+}
+
+impl Connector {
+    /// What its secret is sealed for.
+    pub fn place(id: ConnectorId, version: u32) -> String {
+        format!("connector {id} version {version}")
+    }
 }
 
 /// Everything about a connector that may be shown.

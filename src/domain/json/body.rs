@@ -8,6 +8,8 @@ use super::scan::Scanner;
 pub struct StreamBody {
     /// The files that were asked for, in the order of the request.
     files: Vec<(&'static str, StreamFile)>,
+    /// Some names of uploaded files.
+    pub has_uploaded: bool,
     pub complete: bool,
     pub exit_code: Option<i64>,
     pub preempting: bool,
@@ -68,7 +70,10 @@ impl StreamBody {
                     Ok(())
                 })?,
                 "uploaded" => {
-                    read_array(scanner, "a list of file names", |scanner| scanner.string().map(|_| ()))?;
+                    read_array(scanner, "a list of file names", |scanner| {
+                        body.has_uploaded = true;
+                        scanner.string().map(|_| ())
+                    })?;
                 }
                 "complete" => body.complete = read_bool(scanner)?,
                 "preempting" => body.preempting = read_bool(scanner)?,

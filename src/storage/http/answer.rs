@@ -35,6 +35,12 @@ pub(super) fn is_refusal(parts: &Parts, code: &str) -> bool {
 }
 
 impl Answered {
+    /// What a whole answer says.
+    pub(in crate::storage) fn of(answer: &http::Response<Bytes>) -> Self {
+        let (parts, body) = answer.clone().into_parts();
+        Self::read(&parts, &body)
+    }
+
     pub(super) fn read(parts: &Parts, body: &Bytes) -> Self {
         let text = String::from_utf8_lossy(body);
         let (code, words) = from_json(&text).unwrap_or_else(|| from_xml(&text));

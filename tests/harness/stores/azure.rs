@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use weighhouse::domain::clock::Clock;
 
@@ -34,9 +34,12 @@ pub struct AzureServer {
 }
 
 impl AzureServer {
+    pub fn is_installed() -> bool {
+        program().exists()
+    }
+
     pub fn start() -> Self {
-        let program =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("target/stores/azurite/node_modules/.bin/azurite-blob");
+        let program = program();
         assert!(program.exists(), "Azurite is not installed: `tests/stores.sh` does that, with npm");
         let accounts = [TEAM_A, TEAM_B].map(|team| format!("{}:{}", team.name, team.key())).join(";");
         let mut command = Command::new(program);
@@ -84,4 +87,8 @@ impl AzureServer {
         let answer = super::exchange(self.address, head.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
+}
+
+fn program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/stores/azurite/node_modules/.bin/azurite-blob")
 }

@@ -19,7 +19,7 @@ pub(super) struct CreateRunFilesInput {
 pub(super) struct CreateRunFilesPayload {
     #[graphql(name = "runID")]
     run_id: ID,
-    /// Nothing beside the URL is needed; never null, because `Run.upload_file` walks it.
+    /// What a client sends beside the bytes of each; never null, because `Run.upload_file` walks it.
     upload_headers: Vec<String>,
     /// The same number and order as were asked for.
     files: Vec<CreatedFile>,
@@ -75,12 +75,13 @@ impl FileMutation {
         let created = request.app.create_run_files(&request.caller, path, input.files).await;
         let (found, uploads) = created.map_err(failed)?;
         let file = |upload: crate::app::file::FileUpload| CreatedFile {
-            upload_url: request.storage_url(&upload.token),
+            upload_url: request.url(&upload.url),
             name: upload.name,
         };
         Ok(CreateRunFilesPayload {
             run_id: id::run(&found),
-            upload_headers: Vec::new(),
+            // The files of a run go to one bucket, and no MD5 tells them apart.
+            upload_headers: uploads.first().map_or_else(Vec::new, |upload| Request::headers(&upload.url)),
             files: uploads.into_iter().map(file).collect(),
             client_mutation_id: input.client_mutation_id,
         })

@@ -9,9 +9,11 @@ use crate::api::graphql::object::run::FilesCounted;
 use crate::api::graphql::request::Request;
 use crate::api::graphql::scalar::{DateTime, Int64};
 use crate::app::artifact::FoundArtifact;
+use crate::app::direct::PartsLeave;
 use crate::app::file::ListedFile;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{FileId, ObjectId, RunId};
+use crate::domain::file::FileContents;
+use crate::domain::id::{ManifestId, ObjectId, RunId};
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,8 +35,7 @@ pub(in crate::api::graphql) struct File {
 pub(in crate::api::graphql) enum FileBytes {
     OfRun {
         run: RunId,
-        id: FileId,
-        token: String,
+        file: ListedFile,
     },
     /// For who may download.
     Blob {
@@ -43,8 +44,11 @@ pub(in crate::api::graphql) enum FileBytes {
     },
     /// Not ours: the URI.
     Reference(String),
-    /// Whoever sees the file may have it.
-    Token(String),
+    /// Whoever sees it may have it.
+    Manifest {
+        id: ManifestId,
+        contents: FileContents,
+    },
     /// They have not come yet.
     Nowhere,
 }
@@ -56,36 +60,57 @@ pub(in crate::api::graphql) struct FileUpload {
     /// `Name:value`.
     pub headers: Vec<String>,
     pub storage_path: Option<String>,
+    /// The same in parts.
+    pub parts: Option<PartsLeave>,
     /// Whose bytes they are first.
     pub artifact: Option<Artifact>,
 }
 
 impl File {
     /// A file of a run that is there.
-    pub fn of_run(request: &Request, run: RunId, listed: &ListedFile) -> Self {
-        let token = request.app.download_token(&request.caller, &listed.contents);
+    pub fn of_run(run: RunId, file: ListedFile) -> Self {
         Self {
-            id: id::file(listed.id),
-            name: listed.path.as_str().to_owned(),
-            size_bytes: listed.contents.size_bytes,
-            md5: Some(listed.contents.md5),
+            id: id::file(file.id),
+            name: file.path.as_str().to_owned(),
+            size_bytes: file.contents.size_bytes,
+            md5: file.contents.md5,
             digest: None,
-            updated_at: Some(listed.contents.uploaded_at),
-            bytes: FileBytes::OfRun { run, id: listed.id, token },
+            updated_at: Some(file.contents.uploaded_at),
+            bytes: FileBytes::OfRun { run, file },
             upload: None,
         }
     }
 
-    fn download_url(&self, request: &Request) -> async_graphql::Result<String> {
+    /// For who may send an API key along: that leads to this server only.
+    fn url_with_key(&self, request: &Request) -> async_graphql::Result<String> {
+        let Request { app, caller, .. } = request;
         match &self.bytes {
-            FileBytes::OfRun { token, .. } | FileBytes::Token(token) => Ok(request.storage_url(token)),
+            FileBytes::OfRun { file, .. } => Ok(request.storage_url(&app.download_token(caller, &file.contents))),
+            FileBytes::Manifest { id, .. } => Ok(request.storage_url(&app.manifest_token(caller, *id))),
             FileBytes::Blob { found, object } => {
-                let token = request.app.blob_token(&request.caller, found, *object).map_err(failed)?;
+                let token = app.blob_token(caller, found, *object).map_err(failed)?;
                 Ok(request.storage_url(&token))
             }
             FileBytes::Reference(uri) => Ok(uri.clone()),
-            FileBytes::Nowhere => Err(missing(format!("the bytes of `{}` have not arrived yet", self.name))),
+            FileBytes::Nowhere => Err(self.not_arrived()),
         }
+    }
+
+    /// For who sends nothing but the URL.
+    async fn bare_url(&self, request: &Request) -> async_graphql::Result<String> {
+        let Request { app, caller, .. } = request;
+        let url = match &self.bytes {
+            FileBytes::OfRun { file, .. } => app.download_url(caller, &file.path, &file.contents).await,
+            FileBytes::Manifest { id, contents } => app.manifest_url(caller, *id, contents).await,
+            FileBytes::Blob { found, object } => app.blob_url(caller, found, *object).await,
+            FileBytes::Reference(uri) => return Ok(uri.clone()),
+            FileBytes::Nowhere => return Err(self.not_arrived()),
+        };
+        Ok(request.url(&url.map_err(failed)?))
+    }
+
+    fn not_arrived(&self) -> async_graphql::Error {
+        missing(format!("the bytes of `{}` have not arrived yet", self.name))
     }
 }
 
@@ -106,16 +131,20 @@ impl File {
     /// Where its bytes are, or with `upload` where new ones may be sent; null for who may not send.
     async fn url(&self, ctx: &Context<'_>, upload: Option<bool>) -> async_graphql::Result<Option<String>> {
         let request = Request::of(ctx);
-        if upload != Some(true) {
-            return self.download_url(request).map(Some);
+        match (upload, &self.bytes) {
+            (Some(true), FileBytes::OfRun { run, file }) => {
+                let token = request.app.upload_token(&request.caller, *run, file.id).await.map_err(failed)?;
+                Ok(token.map(|token| request.storage_url(&token)))
+            }
+            (Some(true), _) => Ok(None),
+            _ if request.downloads_without_key() => self.bare_url(request).await.map(Some),
+            _ => self.url_with_key(request).map(Some),
         }
-        let FileBytes::OfRun { run, id, .. } = &self.bytes else { return Ok(None) };
-        let token = request.app.upload_token(&request.caller, *run, *id).await.map_err(failed)?;
-        Ok(token.map(|token| request.storage_url(&token)))
     }
 
+    /// Fetched without credentials.
     async fn direct_url(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
-        self.download_url(Request::of(ctx))
+        self.bare_url(Request::of(ctx)).await
     }
 
     async fn size_bytes(&self) -> Int64 {
@@ -149,14 +178,14 @@ impl File {
         self.upload.as_ref().and_then(|upload| upload.url.as_deref())
     }
 
-    /// What a client sends beside the bytes; nothing of it is needed.
+    /// What a client sends beside the bytes, each exactly so.
     async fn upload_headers(&self) -> &[String] {
         self.upload.as_ref().map_or(&[], |upload| upload.headers.as_slice())
     }
 
-    /// Files are taken in one piece, however large.
+    /// Where to send it in parts; null where files are taken in one piece, however large.
     async fn upload_multipart_urls(&self) -> Option<UploadMultipartUrls> {
-        None
+        self.upload.as_ref().and_then(|upload| upload.parts.as_ref()).map(UploadMultipartUrls::of)
     }
 
     async fn artifact(&self) -> Option<&Artifact> {
@@ -175,6 +204,16 @@ pub(in crate::api::graphql) struct UploadMultipartUrls {
 pub(in crate::api::graphql) struct UploadUrlPart {
     part_number: Int64,
     upload_url: String,
+}
+
+impl UploadMultipartUrls {
+    fn of(leave: &PartsLeave) -> Self {
+        let part =
+            |(number, url): (i64, &String)| UploadUrlPart { part_number: Int64(number), upload_url: url.clone() };
+        // Clients take the parts of a file in the order of this list.
+        let upload_url_parts = (1..).zip(&leave.urls).map(part).collect();
+        Self { upload_id: leave.upload.to_string(), upload_url_parts }
+    }
 }
 
 #[derive(SimpleObject)]

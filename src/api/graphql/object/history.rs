@@ -159,7 +159,7 @@ impl RunHistory {
         let found = request.app.parquet_history(&request.caller, self.0.found()).await.map_err(failed)?;
         let live = |step: i64| StrictJson::of(&Value::Object(vec![("_step".into(), Value::Int(step))]));
         Ok(ParquetHistory {
-            parquet_urls: found.tokens.iter().map(|token| request.storage_url(token)).collect(),
+            parquet_urls: found.urls.iter().map(|url| request.url(url)).collect(),
             live_data: found.live_from.map(live).into_iter().collect(),
         })
     }

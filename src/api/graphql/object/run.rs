@@ -283,13 +283,13 @@ impl RunIdentity {
         let counted = FilesCounted { run: self.0.clone(), pattern: pattern.clone(), named: None };
         if !names.is_empty() {
             let files = request.app.run_files_named(self.0.found(), names).await.map_err(failed)?;
-            return Ok(self.connection(request, FilesCounted { named: Some(files.len()), ..counted }, files, false));
+            return Ok(self.connection(FilesCounted { named: Some(files.len()), ..counted }, files, false));
         }
         let after = cursor::decode(after.as_deref())?;
         let fits = move |path: &str| pattern.as_deref().is_none_or(|pattern| is_like(path, pattern));
         let listed = request.app.list_run_files(self.0.found(), after, page_size(first), fits);
         let (files, has_next_page) = listed.await.map_err(failed)?;
-        Ok(self.connection(request, counted, files, has_next_page))
+        Ok(self.connection(counted, files, has_next_page))
     }
 }
 
@@ -310,18 +310,12 @@ impl RunIdentity {
         Ok((listed, page_info))
     }
 
-    fn connection(
-        &self,
-        request: &Request,
-        counted: FilesCounted,
-        files: Vec<ListedFile>,
-        has_next_page: bool,
-    ) -> FileConnection {
+    fn connection(&self, counted: FilesCounted, files: Vec<ListedFile>, has_next_page: bool) -> FileConnection {
         let counted = Counted::OfRun(counted);
         let run = self.0.found().id;
         let edge = |listed: ListedFile| FileEdge {
             cursor: cursor::encode(listed.path.as_str()),
-            node: File::of_run(request, run, &listed),
+            node: File::of_run(run, listed),
         };
         let edges: Vec<FileEdge> = files.into_iter().map(edge).collect();
         let end_cursor = edges.last().map(|edge| edge.cursor.clone());

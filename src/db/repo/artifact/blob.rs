@@ -5,13 +5,20 @@ use super::FoundArtifact;
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::repo::garbage::{self, Ticket};
-use crate::db::schema::{ARTIFACTS, BLOB_BY_MD5, BLOB_UPLOADS, BLOB_UPLOADS_BY_ARTIFACT, BLOB_USERS, BLOB_USES, BLOBS};
+use crate::db::schema::{
+    ARTIFACTS, BLOB_BY_MD5, BLOB_UPLOADS, BLOB_UPLOADS_BY_ARTIFACT, BLOB_USERS, BLOB_USES, BLOBS, DIRECT_BLOB_UPLOADS,
+    PARTS_UPLOADS,
+};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::artifact::ArtifactState;
-use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse};
+use crate::domain::artifact::blob::{Blob, BlobUpload, BlobUse, PartsUpload, Route, UploadState};
+use crate::domain::connector::StoreId;
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::{ArtifactId, BlobUploadId, EntityId, ObjectId};
+
+/// Each failed try of a client leaves one; older ones than so many are not looked for.
+const DIRECT_UPLOADS_MAX: usize = 100;
 
 /// What became of content that a client has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,18 +70,20 @@ pub(super) fn note_use(tx: &mut WriteTx<'_>, artifact: ArtifactId, object: Objec
     Ok(())
 }
 
-/// Leave to send content for the draft within the next `leave_secs`.
+/// Leave to send content for the draft by this route within the next `leave_secs`.
 pub fn permit_upload(
     tx: &mut WriteTx<'_>,
     draft: &Allowed<FoundArtifact>,
     md5: [u8; 16],
+    route: Route,
     leave_secs: i64,
 ) -> Result<(BlobUploadId, BlobUpload), PutError> {
     draft.must_be(Action::ArtifactCreate);
     let owner = draft.within.at.entity.id;
     let (id, object) = (tx.new_id::<BlobUploadId>()?, tx.new_id::<ObjectId>()?);
     let ticket: Ticket = garbage::announce_upload(tx, owner, StoredObject::Blob(object), leave_secs)?;
-    let upload = BlobUpload { artifact: draft.id, owner, object, md5, ticket, is_done: false };
+    let state = UploadState::Open;
+    let upload = BlobUpload { artifact: draft.id, owner, object, md5, ticket, route, state };
     BLOB_UPLOADS.put(tx, &id, &upload)?;
     Ok((id, upload))
 }
@@ -92,7 +101,7 @@ pub fn arrived(
     size_bytes: u64,
 ) -> Result<Arrival, PutError> {
     let now = BLOB_UPLOADS.get(tx, &id)?;
-    if now.as_ref().is_some_and(|upload| upload.is_done) {
+    if now.as_ref().is_some_and(|upload| upload.state == UploadState::Done) {
         return Ok(Arrival::Kept);
     }
     let state = ARTIFACTS.get(tx, &permitted.artifact)?.map(|artifact| artifact.state);
@@ -110,8 +119,74 @@ pub fn arrived(
         }
     };
     note_use(tx, permitted.artifact, object)?;
-    BLOB_UPLOADS.put(tx, &id, &BlobUpload { is_done: true, ..permitted.clone() })?;
+    BLOB_UPLOADS.put(tx, &id, &BlobUpload { state: UploadState::Done, ..permitted.clone() })?;
+    if let Some(parts) = PARTS_UPLOADS.get(tx, &id)? {
+        PARTS_UPLOADS.delete(tx, &id)?;
+        garbage::keep(tx, &parts.ticket)?;
+    }
     Ok(Arrival::Kept)
+}
+
+/// What the draft has leave to send straight to a bucket under this MD5, and has not been found there.
+pub fn direct_uploads(
+    tx: &impl Read,
+    artifact: ArtifactId,
+    md5: [u8; 16],
+) -> Result<Vec<(BlobUploadId, BlobUpload)>, DbError> {
+    let mut uploads = Vec::new();
+    for (.., id) in DIRECT_BLOB_UPLOADS.list(tx, &(artifact, md5), None, DIRECT_UPLOADS_MAX)? {
+        uploads.extend(BLOB_UPLOADS.get(tx, &id)?.map(|upload| (id, upload)));
+    }
+    Ok(uploads)
+}
+
+/// The same object announced anew, for content that is taken over from where clients can write.
+pub fn announce_taken(tx: &mut WriteTx<'_>, upload: &BlobUpload) -> Result<BlobUpload, PutError> {
+    let object = tx.new_id::<ObjectId>()?;
+    let ticket = garbage::announce(tx, upload.owner, StoredObject::Blob(object))?;
+    Ok(BlobUpload { object, ticket, ..upload.clone() })
+}
+
+/// What has come is not what was said: it is removed, now and once more when nothing can come any more.
+pub fn refuse(tx: &mut WriteTx<'_>, id: BlobUploadId) -> Result<(), PutError> {
+    let Some(upload) = BLOB_UPLOADS.get(tx, &id)?.filter(|upload| upload.state == UploadState::Open) else {
+        return Ok(());
+    };
+    garbage::discard(tx, upload.owner, StoredObject::Blob(upload.object))?;
+    BLOB_UPLOADS.put(tx, &id, &BlobUpload { state: UploadState::Refused, ..upload })
+}
+
+/// The parts of an upload.
+pub fn parts(tx: &impl Read, id: BlobUploadId) -> Result<Option<PartsUpload>, DbError> {
+    PARTS_UPLOADS.get(tx, &id)
+}
+
+/// Parts that a bucket has begun to take.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    pub store: StoreId,
+    pub bucket_id: String,
+    pub count: u32,
+}
+
+/// Notes that a bucket has begun an upload in parts. `false`: the leave to send them is gone already.
+pub fn parts_begun(tx: &mut WriteTx<'_>, id: BlobUploadId, begun: &Begun, leave_secs: i64) -> Result<bool, PutError> {
+    let Some(BlobUpload { object, .. }) = BLOB_UPLOADS.get(tx, &id)? else { return Ok(false) };
+    let ticket = garbage::announce_parts(tx, id, leave_secs)?;
+    let Begun { store, bucket_id, count } = begun.clone();
+    PARTS_UPLOADS.put(tx, &id, &PartsUpload { store, object, bucket_id, count, is_complete: false, ticket })?;
+    Ok(true)
+}
+
+/// Notes that the bucket has put the parts together.
+pub fn parts_complete(tx: &mut WriteTx<'_>, id: BlobUploadId) -> Result<(), PutError> {
+    let Some(parts) = PARTS_UPLOADS.get(tx, &id)? else { return Ok(()) };
+    PARTS_UPLOADS.put(tx, &id, &PartsUpload { is_complete: true, ..parts })
+}
+
+/// Forgets parts that were given up.
+pub fn parts_gone(tx: &mut WriteTx<'_>, id: BlobUploadId) -> Result<(), DbError> {
+    PARTS_UPLOADS.delete(tx, &id).map(drop)
 }
 
 /// The bytes may have come after their announcement was worked off, and nothing else would remove them.
@@ -124,10 +199,13 @@ fn too_late(tx: &mut WriteTx<'_>, permitted: &BlobUpload) -> Result<Arrival, Put
 
 /// Deletes at most `limit` permissions of an artifact to send; `true` when none are left. Objects of those that were
 /// not used stay announced.
-pub fn delete_uploads(tx: &mut WriteTx<'_>, artifact: ArtifactId, limit: usize) -> Result<bool, DbError> {
+pub fn delete_uploads(tx: &mut WriteTx<'_>, artifact: ArtifactId, limit: usize) -> Result<bool, PutError> {
     let page = BLOB_UPLOADS_BY_ARTIFACT.list(tx, &artifact, None, limit)?;
     for (_, id) in &page {
         BLOB_UPLOADS.delete(tx, id)?;
+        if PARTS_UPLOADS.get(tx, id)?.is_some() {
+            garbage::discard_parts(tx, *id)?;
+        }
     }
     Ok(page.len() < limit)
 }

@@ -4,14 +4,15 @@ use super::FoundArtifact;
 use crate::access::{Action, Allowed};
 use crate::db::DbError;
 use crate::db::repo::garbage::{self, Ticket};
-use crate::db::schema::{ARTIFACTS, MANIFESTS, MANIFESTS_BY_ARTIFACT};
+use crate::db::schema::{ARTIFACTS, COMING_MANIFESTS, MANIFESTS, MANIFESTS_BY_ARTIFACT};
 use crate::db::table::PutError;
 use crate::db::tx::{Read, WriteTx};
 use crate::domain::artifact::ArtifactState;
-use crate::domain::artifact::manifest::Manifest;
+use crate::domain::artifact::blob::Route;
+use crate::domain::artifact::manifest::{ComingManifest, Manifest};
 use crate::domain::file::FileContents;
 use crate::domain::garbage::StoredObject;
-use crate::domain::id::{ArtifactId, ManifestId};
+use crate::domain::id::{ArtifactId, ManifestId, ObjectId};
 
 /// More than processes that fill one draft together, each with a manifest or two.
 pub const MANIFESTS_MAX: usize = 10_000;
@@ -58,6 +59,43 @@ pub fn list_there(tx: &impl Read, artifact: ArtifactId) -> Result<Vec<(ManifestI
     Ok(there)
 }
 
+/// Leave to send the manifest's file straight to a bucket within the next `leave_secs`; the object that it makes.
+pub fn permit_upload(
+    tx: &mut WriteTx<'_>,
+    draft: &Allowed<FoundArtifact>,
+    id: ManifestId,
+    md5: [u8; 16],
+    route: Route,
+    leave_secs: i64,
+) -> Result<Option<ObjectId>, PutError> {
+    draft.must_be(Action::ArtifactCreate);
+    let Some(manifest) = MANIFESTS.get(tx, &id)?.filter(|manifest| manifest.artifact == draft.id) else {
+        return Ok(None);
+    };
+    let object = tx.new_id::<ObjectId>()?;
+    let ticket = garbage::announce_upload(tx, manifest.owner, StoredObject::Manifest(object), leave_secs)?;
+    let coming = Some(ComingManifest { object, ticket, route, md5 });
+    MANIFESTS.put(tx, &id, &Manifest { coming, ..manifest })?;
+    Ok(Some(object))
+}
+
+/// Manifests of the draft that a client may have sent straight to a bucket.
+pub fn coming(tx: &impl Read, artifact: ArtifactId) -> Result<Vec<(ManifestId, Manifest)>, DbError> {
+    let mut coming = Vec::new();
+    for (_, id) in COMING_MANIFESTS.list(tx, &artifact, None, MANIFESTS_MAX)? {
+        coming.extend(MANIFESTS.get(tx, &id)?.map(|manifest| (id, manifest)));
+    }
+    Ok(coming)
+}
+
+/// Forgets what has come, because it is not what was said. The object stays announced.
+pub fn refuse(tx: &mut WriteTx<'_>, id: ManifestId, coming: &ComingManifest) -> Result<(), PutError> {
+    let Some(manifest) = MANIFESTS.get(tx, &id)?.filter(|manifest| manifest.coming.as_ref() == Some(coming)) else {
+        return Ok(());
+    };
+    MANIFESTS.put(tx, &id, &Manifest { coming: None, ..manifest })
+}
+
 /// Makes an upload the manifest's contents; the leave to send it is the proof. `false` when the draft is none any more,
 /// or the object is being removed.
 pub fn arrived(
@@ -74,7 +112,7 @@ pub fn arrived(
     if let Some(replaced) = &manifest.contents {
         garbage::discard(tx, manifest.owner, StoredObject::Manifest(replaced.object))?;
     }
-    MANIFESTS.put(tx, &id, &Manifest { contents: Some(contents.clone()), ..manifest })?;
+    MANIFESTS.put(tx, &id, &Manifest { contents: Some(contents.clone()), coming: None, ..manifest })?;
     Ok(true)
 }
 

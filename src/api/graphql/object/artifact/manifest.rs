@@ -2,9 +2,8 @@
 
 use crate::api::graphql::id;
 use crate::api::graphql::object::file::{File, FileBytes};
-use crate::api::graphql::request::Request;
 use crate::app::artifact::entry::StoredManifest;
-use async_graphql::{Context, ID, Object};
+use async_graphql::{ID, Object};
 
 pub(in crate::api::graphql) struct ArtifactManifest {
     pub id: ID,
@@ -12,23 +11,18 @@ pub(in crate::api::graphql) struct ArtifactManifest {
 }
 
 impl ArtifactManifest {
-    pub fn stored(ctx: &Context<'_>, manifest: StoredManifest) -> Self {
-        let token = {
-            let request = Request::of(ctx);
-            request.app.manifest_token(&request.caller, &manifest)
-        };
-        let contents = &manifest.contents;
+    pub fn stored(StoredManifest { id: manifest, name, contents }: StoredManifest) -> Self {
         let file = File {
-            id: id::manifest_file(manifest.id),
-            name: manifest.name,
+            id: id::manifest_file(manifest),
+            name,
             size_bytes: contents.size_bytes,
-            md5: Some(contents.md5),
+            md5: contents.md5,
             digest: None,
             updated_at: Some(contents.uploaded_at),
-            bytes: FileBytes::Token(token),
+            bytes: FileBytes::Manifest { id: manifest, contents },
             upload: None,
         };
-        Self { id: id::manifest(manifest.id), file }
+        Self { id: id::manifest(manifest), file }
     }
 }
 

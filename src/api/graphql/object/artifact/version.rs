@@ -253,7 +253,7 @@ impl Artifact {
 
     async fn current_manifest(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ArtifactManifest>> {
         let manifest = Request::of(ctx).app.manifest_of(&self.found).await.map_err(failed)?;
-        Ok(manifest.map(|manifest| ArtifactManifest::stored(ctx, manifest)))
+        Ok(manifest.map(ArtifactManifest::stored))
     }
 
     /// All that is in it, references too.
