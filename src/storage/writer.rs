@@ -16,7 +16,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(600);
 /// object would be waited for once its last byte is in.
 const SYNC_BYTES: usize = 32 << 20;
 /// Buckets take parts of 5 MiB and more, and each costs a request.
-const PART_BYTES: usize = 8 << 20;
+pub(super) const PART_BYTES: usize = 8 << 20;
 /// As many as all buckets take.
 const PARTS_MAX: u64 = 10_000;
 /// After so many parts of a body of unknown length they get twice as large.

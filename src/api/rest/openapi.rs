@@ -2,8 +2,9 @@
 
 use super::error::ErrorBody;
 use super::{
-    access, api_key, connector, invitation, license, mail, migration, organization, organization_people, password, profile,
-    project, role, run, sealing_key, second_factor, service_account, session, setting, setup, storage, team, team_setting, user,
+    access, api_key, connector, invitation, license, mail, migration, organization, organization_people, password,
+    profile, project, role, run, sealing_key, second_factor, service_account, session, setting, setup, storage, team,
+    team_setting, user,
 };
 use axum::Json;
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::error::RestError;
 use super::{
-    access, api_key, connector, invitation, license, mail, migration, openapi, organization, organization_people, password,
-    profile, project, role, run, sealing_key, second_factor, service_account, session, setting, setup, storage, team,
-    team_setting, user,
+    access, api_key, connector, invitation, license, mail, migration, openapi, organization, organization_people,
+    password, profile, project, role, run, sealing_key, second_factor, service_account, session, setting, setup,
+    storage, team, team_setting, user,
 };
 use crate::api::router::Shared;
 use axum::Router;

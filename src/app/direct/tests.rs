@@ -38,10 +38,12 @@ async fn world_in(like: Like, data_path: DataPath) -> (World, TestBucket) {
     let owner = world.find_owner().await;
     let made = world.app.db.write(move |tx| {
         let name = ConnectorName::parse("test").unwrap();
+        let (spec, created_at) = (spec.clone(), tx.now());
         let connector =
-            Connector { name, spec: spec.clone(), version: 1, sealed: None, is_fixed: false, is_claimed: false, created_at: tx.now() };
+            Connector { name, spec, version: 1, sealed: None, is_claimed: true, is_fixed: false, created_at };
         CONNECTORS.put(tx, &id, &connector)?;
-        Ok::<_, Error>(TEAM_STORES.put(tx, &owner, &TeamStore { home: StoreId::Connector(id), also: None, kept: None })?)
+        let store = TeamStore { home: StoreId::Connector(id), also: None, kept: None };
+        Ok::<_, Error>(TEAM_STORES.put(tx, &owner, &store)?)
     });
     made.await.unwrap();
     world.app.stores.of_connector(id, 1, || Ok(bucket.store())).unwrap();

@@ -45,8 +45,8 @@ impl GivenConnector {
     /// What is to be made of it, checked.
     pub fn read(&self) -> Result<(ConnectorSpec, Option<StoreSecret>), BadConnector> {
         let (mut spec, secret) = match (&self.address, &self.place) {
-            (Some(address), None) => self.from_address(address)?,
-            (None, Some(place)) => (self.from_fields(place)?, None),
+            (Some(address), None) => self.read_address(address)?,
+            (None, Some(place)) => (self.read_fields(place)?, None),
             (Some(_), Some(_)) => {
                 return Err(BadConnector::new("place", "give an address or the fields of a place, not both"));
             }
@@ -77,7 +77,7 @@ impl GivenConnector {
         Ok((spec, secret))
     }
 
-    fn from_address(&self, address: &Secret) -> Result<(ConnectorSpec, Option<StoreSecret>), BadConnector> {
+    fn read_address(&self, address: &Secret) -> Result<(ConnectorSpec, Option<StoreSecret>), BadConnector> {
         if self.prefix.is_some() || self.identity.is_some() {
             let field = if self.prefix.is_some() { "prefix" } else { "identity" };
             return Err(BadConnector::new(field, format!("an address says the {field} itself")));
@@ -89,7 +89,7 @@ impl GivenConnector {
         Ok((without_secret(address)?, None))
     }
 
-    fn from_fields(&self, place: &Value) -> Result<ConnectorSpec, BadConnector> {
+    fn read_fields(&self, place: &Value) -> Result<ConnectorSpec, BadConnector> {
         let place: Place = exactly("place", place)?;
         let identity = match (&self.identity, &place) {
             (Some(identity), _) => exactly("identity", identity)?,

@@ -3,14 +3,14 @@
 use super::log::{Done, Log, Trouble};
 use super::{Keys, Probe};
 use crate::domain::connector::probe::ProbeStep;
+use crate::storage::writer::PART_BYTES;
 use crate::storage::{Store, StoreError};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::time::Duration;
 
 pub(super) const SMALL: &[u8] = b"This object is part of a self-test, which removes it again.\n";
-/// Where parts may have any size.
-const PART_BYTES: usize = 1 << 20;
+/// Beyond the first part, so that there are two.
 const LAST_PART_BYTES: usize = 1024;
 /// Removing what is left after all.
 const CLEAN_WITHIN: Duration = Duration::from_secs(10);
@@ -88,10 +88,9 @@ async fn overwrite(store: &Store, keys: &Keys) -> Done {
 }
 
 async fn in_parts(store: &Store, keys: &Keys) -> Done {
-    let part_bytes = store.part_bytes().max(PART_BYTES);
-    let mut writer = store.begin(&keys.large).await?;
+    let mut writer = store.begin(&keys.large, None).await?;
     let sent = async {
-        writer.write(Bytes::from(vec![b'x'; part_bytes])).await?;
+        writer.write(Bytes::from(vec![b'x'; PART_BYTES])).await?;
         writer.write(Bytes::from(vec![b'y'; LAST_PART_BYTES])).await?;
         writer.finish().await
     };
@@ -99,7 +98,7 @@ async fn in_parts(store: &Store, keys: &Keys) -> Done {
         writer.abort().await;
         return Err(error.into());
     }
-    let (size, sent) = (store.head(&keys.large).await?.size_bytes, (part_bytes + LAST_PART_BYTES) as u64);
+    let (size, sent) = (store.head(&keys.large).await?.size_bytes, (PART_BYTES + LAST_PART_BYTES) as u64);
     same(size == sent, || format!("an object of {sent} bytes in two parts has {size}"))
 }
 

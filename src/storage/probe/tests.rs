@@ -428,7 +428,7 @@ async fn a_directory_passes_what_concerns_it_and_skips_the_rest() {
         match &result.outcome {
             Outcome::Passed { .. } => assert!(concerns.contains(&result.step), "{result:?}"),
             Outcome::Skipped { reason } => {
-                assert!(!concerns.contains(&result.step) && reason.contains("directory"), "{result:?}")
+                assert!(!concerns.contains(&result.step) && reason.contains("directory"), "{result:?}");
             }
             Outcome::Failed(_) => panic!("{result:?}"),
         }
