@@ -4,6 +4,7 @@ Buckets are `localhost` here and the server is `127.0.0.1`, so that a client tha
 would send it to another host. Google's store is a double: what passes is right in itself, not proven to be taken by Google.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -46,8 +47,8 @@ run.finish()
 """
 
 
-@pytest.fixture(scope="module")
-def stores():
+@contextlib.contextmanager
+def started_stores():
     program = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield {"pid": program.pid, **json.loads(program.stdout.readline())}
     program.communicate()
@@ -97,19 +98,22 @@ class Team:
 
 
 @pytest.fixture(scope="module", params=["s3-direct", "s3-proxy", "gcs-direct", "gcs-proxy", "azure-direct", "azure-proxy"])
-def teams(request, stores, server, tmp_path_factory):
-    """Two teams at one provider, both of which have logged."""
+def teams(request, server, tmp_path_factory):
+    """Two teams at one provider, both of which have logged. Stores of their own: no two connectors share a place."""
     provider, data_path = request.param.split("-")
-    if stores[provider] is None:
-        pytest.skip("Azurite is not installed")
-    made = [Team(server, tmp_path_factory.mktemp("team"), address, data_path) for address in stores[provider]["addresses"]]
-    for team in made:
-        team.log()
-    made[0].buckets = stores[provider].get("buckets")
-    made[0].is_direct = data_path == "direct"
-    yield made
-    for team in made:
-        team.client.end_all()
+    with started_stores() as stores:
+        if stores[provider] is None:
+            pytest.skip("Azurite is not installed")
+        addresses = stores[provider]["addresses"]
+        made = [Team(server, tmp_path_factory.mktemp("team"), address, data_path) for address in addresses]
+        for team in made:
+            team.log()
+        made[0].buckets = stores[provider].get("buckets")
+        made[0].is_direct = data_path == "direct"
+        made[0].stores_pid = stores["pid"]
+        yield made
+        for team in made:
+            team.client.end_all()
 
 
 def test_everything_that_was_logged_comes_back(teams, tmp_path):
@@ -178,16 +182,16 @@ SILENCE = 30
 
 
 @pytest.mark.parametrize("teams", ["s3-direct", "s3-proxy"], indirect=True)
-def test_a_store_that_is_silent_for_half_a_minute_costs_time_and_nothing_else(teams, stores):
+def test_a_store_that_is_silent_for_half_a_minute_costs_time_and_nothing_else(teams):
     team = teams[0]
-    os.kill(stores["pid"], signal.SIGSTOP)
+    os.kill(team.stores_pid, signal.SIGSTOP)
     try:
         script = team.client.start(LOG.replace('"data"', '"late"').replace("Random(1)", "Random(2)"), TEAM=team.name, RUN="late")
         time.sleep(SILENCE)
         assert team.api().run(f"{team.name}/p/late").state == "running"
         assert team.api().run(f"{team.name}/p/r").summary["x"] == 1, "what needs no store is answered"
     finally:
-        os.kill(stores["pid"], signal.SIGCONT)
+        os.kill(team.stores_pid, signal.SIGCONT)
     script.wait()
     names = {file.name for file in team.api().run(f"{team.name}/p/late").files()}
     assert {"saved.txt", "config.yaml"} <= names and any(name.startswith("media/images/picture") for name in names)
