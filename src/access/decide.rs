@@ -151,9 +151,9 @@ fn area_of_object(action: Action) -> Area {
     match action {
         Action::TeamDelete | Action::TeamRestore => Area::Team,
         // Whose store it is: a team that is hidden has none either.
-        Action::ConnectorAttach | Action::ConnectorTest | Action::ConnectorMigrate => Area::Team,
+        Action::ConnectorAttach | Action::ConnectorTest | Action::ConnectorMigrate | Action::StorageUsage => Area::Team,
         // Of the whole instance.
-        Action::ConnectorDefine => Area::System,
+        Action::ConnectorDefine | Action::StorageGc => Area::System,
         _ => action.area(),
     }
 }

@@ -2,10 +2,10 @@
 //! Counters kept by every upload would be quicker to read and would go wrong unseen; instead an answer is given again
 //! for a while, which is the longer the longer adding up has taken.
 
-use super::existing::{existing, missing, name_of_existing};
+use super::existing::name_of_existing;
 use super::{App, Error};
 use crate::access::{Action, Caller};
-use crate::db::repo::{entity, stored, team};
+use crate::db::repo::{entity, stored};
 use crate::domain::clock::Timestamp;
 use crate::domain::garbage::StoredObject;
 use crate::domain::id::EntityId;
@@ -97,14 +97,7 @@ impl App {
     pub async fn storage_usage(&self, caller: &Caller, team: &str) -> Result<Arc<StorageUsage>, Error> {
         let name = name_of_existing("team", team)?;
         let (caller, licence) = (*caller, self.licence());
-        let found = self.db.read(move |tx| {
-            // Found like any entity: an organization's people know of its teams, and not what is in them.
-            let found = match team::id_named(tx, &name)? {
-                Some((id, _)) => entity::get(tx, &caller, id)?,
-                None => None,
-            };
-            existing(&caller, Action::StorageUsage, found, &licence, || missing("team", &name))
-        });
+        let found = self.db.read(move |tx| super::team::find(tx, &caller, Action::StorageUsage, &name, &licence));
         self.count_usage(found.await?.id).await
     }
 

@@ -453,11 +453,20 @@ impl Asker<'_> {
                         json!({ "default_team": known.team })
                     }
                     ("post", path) if path.ends_with("activate") => Value::Null,
+                    ("post", "/api/v1/connectors") => {
+                        json!({ "name": "taken-over", "store": { "address": "s3://ID:SECRET@s3.example.com/b?region=r" } })
+                    }
+                    ("patch", "/api/v1/connectors/{name}") => json!({ "data_path": "proxy" }),
+                    ("post", "/api/v1/connectors/{name}/rotate") => json!({ "credentials": "ID:SECRET" }),
+                    ("post", path) if path.ends_with("/test") || path == "/api/v1/secrets/rotate" => Value::Null,
+                    ("put", path) if path.ends_with("/connector") => json!({ "connector": "default" }),
                     ("post", path) if path.ends_with("/migration") => json!({ "to": "default" }),
                     ("post", path) if path.ends_with("/migration/resume") => json!({}),
                     ("post", path) if path.contains("/migration/") => Value::Null,
                     ("patch", "/api/v1/users/{username}") => json!({ "name": "taken over" }),
-                    ("patch", "/api/v1/organizations/{name}") => json!({ "name": "taken-over" }),
+                    ("patch", "/api/v1/teams/{name}" | "/api/v1/organizations/{name}") => {
+                        json!({ "name": "taken-over" })
+                    }
                     ("put", path) if path.ends_with("/profile") => json!({ "introduction": "taken over" }),
                     ("put", path) if path.ends_with("/avatar") => json!("taken over"),
                     ("put", path) if path.ends_with("{username}") => json!({ "role": "admin" }),

@@ -51,7 +51,7 @@ impl Standing {
             _ if ["team:delete", "access:explain", "storage:usage"].contains(&action) => is_in_team,
             // Who asks about the store of a team they do not see learns nothing of either.
             _ if ["connector:attach", "connector:test", "connector:migrate"].contains(&action) => is_in_team,
-            _ if action == "connector:define" => self != Self::Unknown,
+            _ if ["connector:define", "storage:gc"].contains(&action) => self != Self::Unknown,
             _ => is_in_organization && self != Self::Account,
         }
     }
