@@ -22,14 +22,14 @@ cargo clippy --all-targets --locked -- -D warnings
 say 'documentation tests'
 cargo test --doc --locked
 
-if [[ -d tests/sdk ]]; then
-    say 'the real Python clients'
-    cargo build --locked
-    tests/python_env.sh
-fi
-
 say 'stores for tests'
 tests/stores.sh
+
+if [[ -d tests/sdk ]]; then
+    say 'the real Python clients'
+    cargo build --locked --bins --examples
+    tests/python_env.sh
+fi
 
 # Last, so that its summary is the closing line.
 say 'tests'
