@@ -77,7 +77,7 @@ impl App {
 
     /// Removes what a crash has cut off in directories of connectors. One that cannot be read keeps no server from starting.
     pub(super) async fn remove_unfinished(&self) -> Result<(), Error> {
-        for id in self.db.read(|tx| connectors(tx)).await? {
+        for id in self.db.read(connectors).await? {
             let removed = match self.store_named(StoreId::Connector(id)) {
                 Ok(store) => store.remove_unfinished().await.map_err(Error::from),
                 Err(error) => Err(error),
