@@ -4,6 +4,7 @@ view-only people."""
 import hashlib
 from urllib.parse import quote
 
+import harness
 import pytest
 import requests
 
@@ -32,6 +33,14 @@ ASKED = """
     print(json.dumps({{path: ask(path, f"got{{number}}") for number, path in enumerate({paths})}}))
 """
 NAMES = ["data:good", "data:v0", "data:v7", "nothing:latest"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Making somebody a viewer needs a licence."""
+    server = harness.Server(licensed=True)
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 use super::log::Trouble;
 use crate::domain::connector::probe::{Failure, ProbeStep};
 use crate::domain::connector::{ConnectorSpec, Encryption, Place};
+use crate::domain::outbound::Refusal;
 use crate::storage::StoreError;
 use crate::storage::http::{Answered, DialError};
 use serde_json::{Value, json};
@@ -75,7 +76,10 @@ fn meaning_of_dial(why: &DialError) -> &'static str {
         DialError::Unknown { .. } => {
             "a name that is known: look at the spelling of the endpoint, and at the name server of this machine"
         }
-        DialError::Refused { .. } => {
+        DialError::Refused { refusal: Refusal::Metadata, .. } => {
+            "another endpoint: this one is where a cloud tells a machine who it is, and no setting opens it"
+        }
+        DialError::Refused { refusal: Refusal::NotNamed, .. } => {
             "the operator's leave: addresses of this machine and its link are gone to only where `storage.allow_endpoints` \
              in the settings file names the host"
         }

@@ -331,7 +331,7 @@ async fn a_name_that_is_not_known_and_an_address_that_is_not_allowed_end_it_at_o
     for (endpoint, missing) in [
         (format!("http://127.0.0.1:{port}"), "storage.allow_endpoints"),
         (format!("http://localhost:{port}"), "storage.allow_endpoints"),
-        ("http://169.254.169.254".to_owned(), "storage.allow_endpoints"),
+        ("http://169.254.169.254".to_owned(), "no setting opens it"),
     ] {
         let results = probe(&spec(endpoint.clone(), DataPath::Auto), &[]).await;
         failed(&results, ProbeStep::Resolve, "leads to", missing);
