@@ -99,7 +99,7 @@ fn open(directory: &Path) -> anyhow::Result<Db> {
 fn govern(tx: &mut WriteTx<'_>) -> anyhow::Result<Vec<EntityId>> {
     let (system, licence) = (Caller::SYSTEM, Licence::none());
     let instance = system.may(Action::OrgCreate, user::instance(), &licence)?;
-    let home = organization::create(tx, &instance, EntityName::parse("home")?)?;
+    let home = organization::create(tx, &instance, EntityName::parse("research")?)?;
     let find = |tx: &WriteTx<'_>| organization::get(tx, &system, home.id)?.context("an organization just made");
     let id = GRACE.user_id().context("Grace is a person")?;
     let members = system.may(Action::OrgMembers, find(tx)?, &licence)?;
@@ -180,6 +180,8 @@ fn members(server: &Server, duration: Duration) -> anyhow::Result<()> {
         fillers.into_iter().try_for_each(|filler| filler.join().map_err(|_| anyhow!("a filler panicked"))?)
     })?;
 
+    // A new one: the server closes connections that were idle for as long as filling the team takes.
+    let mut admin = Connection::open_unix(&socket)?;
     let mut latencies = Latencies::default();
     let started = Instant::now();
     while started.elapsed() < duration {
