@@ -80,6 +80,8 @@ class Team:
         self.client.run(LOG, TEAM=self.name, RUN="r")
 
     def api(self):
+        # Parts of the client make an Api of their own from the environment.
+        os.environ.update({"WANDB_BASE_URL": self.server.url, "WANDB_API_KEY": self.person.api_key})
         return wandb.Api(overrides={"base_url": self.server.url}, api_key=self.person.api_key)
 
     def run(self):
