@@ -42,8 +42,8 @@ run.finish()
 USE = """
 run = wandb.init(entity=os.environ["TEAM"], project="p", job_type="use")
 directory = run.use_artifact("data:latest").download(skip_cache=True)
-print(json.dumps([os.path.getsize(directory + "/large.bin"), open(directory + "/texts/small.txt").read()]))
 run.finish()
+print(json.dumps([os.path.getsize(directory + "/large.bin"), open(directory + "/texts/small.txt").read()]))
 """
 
 

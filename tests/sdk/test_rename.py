@@ -2,7 +2,7 @@
 
 import pytest
 import requests
-from harness import wait_until
+from harness import CLIENT_VERSION, parsed, wait_until
 
 # Logs, lets the team be renamed, and goes on as if nothing had happened.
 LOG = """
@@ -21,7 +21,7 @@ LOG = """
 READ = """
     api = wandb.Api()
     [run] = api.runs({path!r})
-    artifact = api.artifact({path!r} + "/data:latest")
+    artifact = api.artifact({artifacts!r} + "/data:latest")
     print(json.dumps([run.summary["loss"], len(run.history(pandas=False)), artifact.version]))
 """
 
@@ -47,7 +47,10 @@ def test_a_run_goes_on_after_its_team_was_renamed_and_is_read_by_both_names(serv
     logging.wait()
 
     for name in (team, to):
-        assert client.run(READ.format(path=f"{name}/p")).reported() == [0.25, 2, "v0"], name
+        # The oldest client knows a version only by the name that its team has now.
+        artifacts = to if parsed(CLIENT_VERSION) < (0, 18) else name
+        script = READ.format(path=f"{name}/p", artifacts=f"{artifacts}/p")
+        assert client.run(script).reported() == [0.25, 2, "v0"], name
 
 
 def rows_of(server, person, team):
