@@ -88,7 +88,6 @@ audit_actions! {
     ConnectorAttach         "connector:attach";
     ConnectorDetach         "connector:detach";
     ConnectorTest           "connector:test";
-    ConnectorChange         "connector:change";
     ConnectorMigrate        "connector:migrate";
     AuditRead               "audit:read";
     AccessExplain           "access:explain";

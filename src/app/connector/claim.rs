@@ -51,7 +51,7 @@ impl App {
             let instance = Caller::SYSTEM.may(Action::ConnectorDefine, user::instance(), &licence)?;
             let Some(mut connector) = connector::get(tx, id)? else { return Ok(()) };
             connector.is_claimed = true;
-            Ok::<_, Error>(connector::update(tx, &instance, id, &connector)?)
+            Ok::<_, Error>(connector::put(tx, &instance, id, &connector)?)
         });
         noted.await
     }

@@ -95,7 +95,7 @@ impl App {
                 let is_used = is_default || !connector::teams_in(tx, id, 1)?.is_empty();
                 if is_used {
                     let free = Connector { is_fixed: false, ..connector.clone() };
-                    connector::update(tx, &instance, id, &free)?;
+                    connector::put(tx, &instance, id, &free)?;
                 } else {
                     connector::delete(tx, &instance, id)?;
                     audit::record(tx, &Caller::SYSTEM, event(AuditAction::ConnectorDelete, &connector))?;

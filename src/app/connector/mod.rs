@@ -155,7 +155,7 @@ impl App {
             check_apart(tx, &spec, None)?;
             let (name, spec, sealed, created_at) = (name.clone(), spec.clone(), sealed.clone(), tx.now());
             let connector = Connector { name, spec, version: 1, sealed, is_fixed, is_claimed: false, created_at };
-            connector::create(tx, &instance, id, &connector)?;
+            connector::put(tx, &instance, id, &connector)?;
             audit::record(tx, &caller, event(AuditAction::ConnectorCreate, &connector))?;
             Ok(connector)
         });
@@ -309,5 +309,5 @@ fn replace(
         return Err(Error::Conflict(why));
     }
     check_apart(tx, &after.spec, Some(before.id))?;
-    Ok(connector::update(tx, &instance, before.id, after)?)
+    Ok(connector::put(tx, &instance, before.id, after)?)
 }

@@ -46,17 +46,8 @@ pub fn list(
     CONNECTORS.list(tx, &(), after.as_ref(), limit)
 }
 
-pub fn create(
-    tx: &mut WriteTx<'_>,
-    instance: &Allowed<Instance>,
-    id: ConnectorId,
-    connector: &Connector,
-) -> Result<(), PutError> {
-    instance.must_be(Action::ConnectorDefine);
-    CONNECTORS.put(tx, &id, connector)
-}
-
-pub fn update(
+/// Makes a connector, or writes another version of it.
+pub fn put(
     tx: &mut WriteTx<'_>,
     instance: &Allowed<Instance>,
     id: ConnectorId,
